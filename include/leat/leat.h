@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* leat: tasks, scopes, channels and pools on every core, in plain C.
+ *
+ * This header includes all of the core. The contract, unless a function says otherwise:
+ *
+ *   - it returns 0 or a negative errno (-EPIPE closed, -ECANCELED cancelled, -ETIMEDOUT too late);
+ *   - any task may call it, and any plain thread too;
+ *   - it blocks only the caller, and if it can block it is a cancellation point;
+ *   - pointers are borrowed until it returns;
+ *   - outputs are untouched on failure.
+ *
+ * errno is not part of the API. A task may resume on another thread, so leat.h redefines errno
+ * through an accessor that compilers cannot cache (LEAT_NO_ERRNO opts out).
+ */
+#ifndef LEAT_LEAT_H
+#define LEAT_LEAT_H
+
+#include <leat/api.h>
+#include <leat/chan.h>
+#include <leat/compute.h>
+#include <leat/errno.h>
+#include <leat/error.h>
+#include <leat/file.h>
+#include <leat/io.h>
+#include <leat/net.h>
+#include <leat/pool.h>
+#include <leat/process.h>
+#include <leat/runtime.h>
+#include <leat/sync.h>
+#include <leat/task.h>
+#include <leat/time.h>
+
+#endif

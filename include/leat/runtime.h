@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* Running a program: start the workers, run one function as the root task, drain, stop.
+ *
+ *     static int app(void *arg) { ... return 0; }
+ *
+ *     int main(void)
+ *     {
+ *         return leat_main(app, NULL, NULL);
+ *     }
+ *
+ * Several runtimes may live in one process, one after another or side by side. */
+#ifndef LEAT_RUNTIME_H
+#define LEAT_RUNTIME_H
+
+#include <leat/api.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+LEAT_BEGIN
+
+enum leat_reactor {
+    LEAT_REACTOR_AUTO,     /* io_uring where the kernel allows it, else epoll */
+    LEAT_REACTOR_IO_URING, /* or leat_run fails with the kernel's reason */
+    LEAT_REACTOR_EPOLL,
+};
+
+enum leat_log_level {
+    LEAT_LOG_DEFAULT, /* LEAT_LOG from the environment, else LEAT_LOG_WARN */
+    LEAT_LOG_ERROR,
+    LEAT_LOG_WARN,
+    LEAT_LOG_INFO, /* one line at start says what was found and chosen */
+    LEAT_LOG_DEBUG,
+};
+
+/* Receives one line without a newline. Called from any thread, possibly several at once. */
+typedef void leat_log_fn(void *arg, enum leat_log_level level, const char *line);
+
+/* Zero means the default everywhere. The environment (LEAT_WORKERS, LEAT_REACTOR, LEAT_SEED,
+ * LEAT_LOG) fills what the program left at zero; an unknown value there is an error, not ignored. */
+struct leat_options {
+    size_t            size;         /* sizeof(struct leat_options); LEAT_OPTIONS sets it */
+    unsigned          workers;      /* scheduler threads; default: CPUs this process may use */
+    enum leat_reactor reactor;
+    size_t            stack_bytes;  /* promised to each task; default 64 KiB, at least 16 KiB */
+    unsigned          blocking_max; /* threads of the blocking pool at most; default 256 */
+    unsigned          compute_threads; /* default: CPUs this process may use */
+    uint64_t          seed;            /* of every random choice; default: from the kernel */
+    enum leat_log_level log_level;
+    leat_log_fn      *log; /* default: a line on standard error, "leat: ..." */
+    void             *log_arg;
+    bool              pinned; /* started tasks never move between workers */
+    uint64_t          reserved[8];
+};
+
+/* A pointer to options with the named fields set: leat_run(fn, arg, LEAT_OPTIONS(.workers = 1)). */
+#define LEAT_OPTIONS(...)                                                                          \
+    (&(const struct leat_options){ LEAT__OPTIONS(__VA_ARGS__, .size = sizeof(struct leat_options)) })
+#define LEAT__OPTIONS(...) __VA_ARGS__
+
+/* Run fn(arg) as the root task and return what it returned.
+ *
+ * Shutdown has two phases: when fn returns, its scopes are joined already (they are lexical), so
+ * only pools and workers are left to drain; then every thread is stopped and joined.
+ * Returns fn's result (int), -EINVAL for bad options, -ENOMEM, -EAGAIN (no threads), -EMFILE, or
+ * the reactor's refusal when one was forced.
+ * Threads: any thread that is not a task of a runtime; a call from a task returns -EDEADLK. */
+LEAT_API LEAT_MUST_CHECK int leat_run(int (*fn)(void *arg), void *arg,
+                                      const struct leat_options *options);
+
+/* leat_run for main(): a negative result is printed by name on standard error.
+ * Returns the exit status: 0 when fn returned 0, the result itself when it is 1 to 125, else 1. */
+LEAT_API int leat_main(int (*fn)(void *arg), void *arg, const struct leat_options *options);
+
+/* Counters of the caller's runtime since its start, summed over its workers. */
+struct leat_stats {
+    const char *reactor; /* "io_uring" or "epoll" */
+    unsigned    workers;
+    uint64_t    spawns;
+    uint64_t    switches;  /* from one fiber to another */
+    uint64_t    parks;     /* times a worker went to sleep */
+    uint64_t    steals;    /* successful raids on another worker's queue */
+    uint64_t    stolen;    /* tasks moved by them */
+    uint64_t    wakes;     /* sleeping workers woken for work */
+    uint64_t    inline_ops; /* I/O operations that finished at once, without the reactor */
+    uint64_t    reactor_ops;
+    uint64_t    blocking_calls;
+    uint64_t    compute_calls;
+    uint64_t    reserved[8];
+};
+
+/* Returns -EPERM when the caller is not in a runtime. Never blocks; the sum is not a snapshot. */
+LEAT_API int leat_stats(struct leat_stats *ret);
+
+/* Index of the worker that runs the caller, 0 to workers - 1; -1 on a plain thread.
+ * It may change at every suspension unless the task is pinned. */
+LEAT_API int leat_worker(void);
+
+LEAT_END
+
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* What the scheduler knows of a task: a state, a saved context and, once it runs, a stack.
+ *
+ *            spawn            first run            park: commit said true
+ *     (none) ----> QUEUED_NEW ---------> RUNNING ------------------------> PARKED
+ *                                        |  ^  ^                              |
+ *                                   ends |  |  +-------- QUEUED <-------------+ ready
+ *                                        v  |  picked      ^
+ *                                      ENDED              yield, or commit said false
+ *
+ * Who owns the stack: RUNNING, the worker that runs it. PARKED and QUEUED, nobody: its registers
+ * are saved on it and only the worker that wins the fiber from a queue may touch it. QUEUED_NEW and
+ * ENDED, there is none. State changes are plain stores of the one owner; the queues and the wait
+ * word order them. They exist for checks and for reports, not for synchronisation. */
+#ifndef LEAT_SCHED_FIBER_H
+#define LEAT_SCHED_FIBER_H
+
+#include "lockfree/atomic.h"
+#include "lockfree/link.h"
+#include "platform/stack.h"
+#include "platform/switch.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct leat__sched;
+
+enum leat__fiber_state {
+    LEAT__FIBER_NONE,
+    LEAT__FIBER_QUEUED_NEW,
+    LEAT__FIBER_QUEUED,
+    LEAT__FIBER_RUNNING,
+    LEAT__FIBER_PARKED,
+    LEAT__FIBER_ENDED,
+};
+
+struct leat__fiber {
+    struct leat__link    link;    /* in a run queue, the injector or an inbox */
+    struct leat__context context; /* valid while PARKED or QUEUED */
+    struct leat__stack  *stack;   /* NULL until it first runs */
+    struct leat__sched  *sched;
+    void                *self;    /* the room above: who runs on this fiber now */
+    LEAT_ATOMIC(uint8_t) state;
+    bool                 pinned;
+    uint16_t             home; /* pinned: the worker it belongs to */
+};
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* park and ready: how a fiber stops and how it comes back.
+ *
+ * The parking fiber picks the next one itself and switches straight to it; the worker's loop is
+ * entered only when there is nothing to run, when it is time to look around, or when a new fiber
+ * needs a stack that must first be fetched. Going through the loop each time was rejected: it
+ * doubles the switches.
+ *
+ * ORDERING
+ *   O1  The state stores are relaxed: the queues and the wait word order them; see fiber.h. */
+#include "base/check.h"
+#include "platform/clock.h"
+#include "sched/worker.h"
+
+#include <errno.h>
+#include <leat/errno.h>
+
+static void set_state(struct leat__fiber *fiber, enum leat__fiber_state state)
+{
+    store_relaxed(&fiber->state, (uint8_t)state); /* O1 */
+}
+
+static enum leat__fiber_state get_state(struct leat__fiber *fiber)
+{
+    return (enum leat__fiber_state)load_relaxed(&fiber->state); /* O1 */
+}
+
+/* Take what the previous context left behind (I2 of worker.h). */
+void leat__arrive(struct leat__worker *worker)
+{
+    struct leat__stack *dead = worker->dead;
+    struct leat__fiber *fiber = worker->parking;
+
+    if (dead) {
+        worker->dead = NULL;
+        dead->next = worker->hot;
+        worker->hot = dead;
+        worker->hot_count++;
+    }
+    if (fiber) {
+        worker->parking = NULL;
+        set_state(fiber, LEAT__FIBER_PARKED);
+        /* From here on the fiber may run elsewhere and end, unless commit says false. */
+        if (!worker->commit(fiber, worker->commit_arg))
+            leat__ready(fiber);
+    }
+}
+
+/* Switch from `from` to `next`, or to the loop when there is none or it cannot start here. */
+static void leave(struct leat__worker *worker, struct leat__context *from, struct leat__fiber *next)
+{
+    if (next && !next->stack && !leat__bind_stack(worker, next)) {
+        worker->next = next;
+        next = NULL;
+    }
+    worker->running = next;
+    leat__probe_count(&worker->probe.switches);
+    if (next) {
+        set_state(next, LEAT__FIBER_RUNNING);
+        leat__context_switch(from, &next->context);
+    } else {
+        leat__context_switch(from, &worker->context);
+    }
+}
+
+struct leat__fiber *leat__next(void)
+{
+    struct leat__worker *worker = leat__worker_current();
+
+    return --worker->turns_left > 0 ? leat__pick(worker) : NULL;
+}
+
+void leat__park_for(struct leat__fiber *next, leat__commit_fn *commit, void *arg)
+{
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__fiber *fiber = worker->running;
+    int saved = errno; /* errno's value belongs to the task, its address to the thread */
+
+    worker->parking = fiber;
+    worker->commit = commit;
+    worker->commit_arg = arg;
+    leat__probe_count(&worker->probe.parks);
+    leave(worker, &fiber->context, next);
+    leat__arrive(leat__worker_current());
+    errno = saved;
+}
+
+void leat__park(leat__commit_fn *commit, void *arg)
+{
+    leat__check(leat__fiber_current() != NULL, "only a task can be parked");
+    leat__park_for(leat__next(), commit, arg);
+}
+
+static bool requeue(struct leat__fiber *fiber, void *arg)
+{
+    struct leat__worker *worker = arg;
+
+    set_state(fiber, LEAT__FIBER_QUEUED);
+    leat__enqueue(worker, fiber);
+    return true;
+}
+
+void leat__give_way(void)
+{
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__fiber *next = leat__next();
+
+    leat__probe_count(&worker->probe.yields);
+    if (!next && worker->turns_left > 0)
+        return; /* nobody to give way to, and not yet time to look around */
+    leat__park_for(next, requeue, worker);
+}
+
+void leat__ready(struct leat__fiber *fiber)
+{
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__fiber *before;
+
+    leat__check(get_state(fiber) == LEAT__FIBER_PARKED,
+                "a task was readied that is not parked: a wait was woken twice");
+    set_state(fiber, LEAT__FIBER_QUEUED);
+    if (!worker || worker->sched != fiber->sched) {
+        leat__start(fiber);
+        return;
+    }
+    leat__probe_count(&worker->probe.readies);
+    if (fiber->pinned) {
+        leat__start(fiber);
+        return;
+    }
+    before = worker->lifo;
+    worker->lifo = fiber;
+    if (before)
+        leat__enqueue(worker, before);
+}
+
+void leat__start(struct leat__fiber *fiber)
+{
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__sched *sched = fiber->sched;
+
+    if (get_state(fiber) == LEAT__FIBER_NONE)
+        set_state(fiber, LEAT__FIBER_QUEUED_NEW);
+    if (worker && worker->sched == sched && (!fiber->pinned || fiber->home == worker->index)) {
+        leat__enqueue(worker, fiber);
+    } else if (fiber->pinned) {
+        if (leat__inbox_push(&sched->workers[fiber->home].inbox, &fiber->link))
+            leat__wake_worker(sched, fiber->home);
+    } else {
+        leat__injector_push(&sched->injector, &fiber->link);
+        leat__wake_one(sched);
+    }
+}
+
+/* A stack's life: run a fiber, then the next new one on the same stack, without a switch, for as
+ * long as new ones come up. */
+void leat__fiber_main(void *unused)
+{
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__stack *stack = worker->running->stack;
+    struct leat__context *to;
+
+    (void)unused;
+    leat__arrive(worker);
+    for (;;) {
+        struct leat__fiber *next;
+
+        worker->sched->body(worker->running); /* the fiber is gone when this returns */
+        worker = leat__worker_current();
+        next = leat__next();
+        if (!next || next->stack) {
+            worker->running = next;
+            to = next ? &next->context : &worker->context;
+            if (next)
+                set_state(next, LEAT__FIBER_RUNNING);
+            break;
+        }
+        next->stack = stack;
+        worker->running = next;
+        set_state(next, LEAT__FIBER_RUNNING);
+    }
+    worker->dead = stack;
+    leat__probe_count(&worker->probe.switches);
+    leat__context_exit_to(to);
+}

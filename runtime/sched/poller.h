@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* What a worker polls and sleeps in. The rooms above implement these two interfaces (reactor: the
+ * poller; timer: the ticker), so that sched includes neither. One of each per worker. */
+#ifndef LEAT_SCHED_POLLER_H
+#define LEAT_SCHED_POLLER_H
+
+#include <leat/time.h>
+
+struct leat__poller {
+    /* Hand gathered submissions to the kernel and ready whatever completed, without waiting.
+     * Owner only. Returns how many fibers were readied. */
+    unsigned (*poll)(struct leat__poller *poller);
+
+    /* As poll, but first sleep until something completes, wake() is called or `deadline` (absolute)
+     * passes. A wake() between the worker's last look at its queues and the sleep must end the
+     * sleep at once: wakes are remembered, never lost. Owner only. */
+    void (*sleep)(struct leat__poller *poller, leat_time deadline);
+
+    /* End the owner's sleep, or its next one. Any thread; cheap when called twice. */
+    void (*wake)(struct leat__poller *poller);
+};
+
+struct leat__ticker {
+    /* Fire every timer due at `now`. Returns when the next one is due, LEAT_NEVER if none is; a
+     * return too early is allowed (the worker then asks again), too late is not. */
+    leat_time (*fire)(struct leat__ticker *ticker, leat_time now);
+};
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting and stopping the workers of a runtime, and asking about them. */
+#include "sched/sched.h"
+#include "base/check.h"
+#include "platform/clock.h"
+#include "sched/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int leat__sched_create(struct leat__sched **ret, const struct leat__sched_options *options)
+{
+    struct leat__sched *sched = aligned_alloc(alignof(struct leat__sched), sizeof *sched);
+    uint64_t seed = options->seed;
+    int err;
+
+    if (!sched)
+        return -ENOMEM;
+    memset(sched, 0, sizeof *sched);
+    sched->workers = aligned_alloc(alignof(struct leat__worker),
+                                   options->workers * sizeof *sched->workers);
+    if (!sched->workers) {
+        free(sched);
+        return -ENOMEM;
+    }
+    memset(sched->workers, 0, options->workers * sizeof *sched->workers);
+    sched->count = options->workers;
+    sched->bind = options->bind;
+    sched->runtime = options->runtime;
+    sched->body = options->body;
+    leat__idle_init(&sched->idle, sched->count);
+    err = leat__cpus_probe(&sched->cpus, NULL);
+    if (err)
+        goto fail_cpus;
+    err = leat__stacks_init(&sched->stacks, options->stack_bytes);
+    if (err)
+        goto fail_stacks;
+    for (unsigned i = 0; i < sched->count; i++) {
+        struct leat__worker *worker = &sched->workers[i];
+
+        worker->sched = sched;
+        worker->index = i;
+        worker->turns = 64;
+        worker->due = LEAT_NEVER;
+        worker->poller = options->pollers[i];
+        worker->ticker = options->tickers[i];
+        leat__random_init(&worker->random, leat__random_mix(&seed));
+    }
+    *ret = sched;
+    return 0;
+
+fail_stacks:
+    leat__cpus_fini(&sched->cpus);
+fail_cpus:
+    free(sched->workers);
+    free(sched);
+    return err;
+}
+
+static void stop(struct leat__sched *sched, unsigned started)
+{
+    /* release: a worker that is woken sees it; pairs with the wake's system call */
+    store_release(&sched->stopping, true);
+    for (unsigned i = 0; i < started; i++)
+        sched->workers[i].poller->wake(sched->workers[i].poller);
+    for (unsigned i = 0; i < started; i++)
+        leat__thread_join(&sched->workers[i].thread);
+}
+
+int leat__sched_start(struct leat__sched *sched)
+{
+    for (unsigned i = 0; i < sched->count; i++) {
+        struct leat__thread_options options = {
+            .name = "leat/worker",
+            .bind_cpu = sched->bind ? leat__cpus_nth(&sched->cpus, i) : -1,
+            .cpus = &sched->cpus,
+            .block_signals = true,
+        };
+        int err = leat__thread_start(&sched->workers[i].thread, &options, leat__worker_main,
+                                     &sched->workers[i]);
+
+        if (err) {
+            stop(sched, i);
+            return err;
+        }
+    }
+    return 0;
+}
+
+void leat__sched_stop(struct leat__sched *sched)
+{
+    stop(sched, sched->count);
+    for (unsigned i = 0; i < sched->count; i++) {
+        struct leat__worker *worker = &sched->workers[i];
+
+        leat__check(!worker->lifo && !worker->next && !worker->pinned.first &&
+                        leat__runq_len(&worker->runq) == 0,
+                    "the scheduler was stopped while tasks were runnable");
+        leat__stacks_put(&sched->stacks, worker->hot);
+        worker->hot = NULL;
+    }
+}
+
+void leat__sched_destroy(struct leat__sched *sched)
+{
+    if (!sched)
+        return;
+    leat__stacks_fini(&sched->stacks);
+    leat__cpus_fini(&sched->cpus);
+    free(sched->workers);
+    free(sched);
+}
+
+void leat__sched_probe(const struct leat__sched *sched, struct leat__probe *ret)
+{
+    memset(ret, 0, sizeof *ret);
+    for (unsigned i = 0; i < sched->count; i++)
+        leat__probe_sum(ret, &sched->workers[i].probe);
+}
+
+const char *leat__sched_guard(const struct leat__sched *sched)
+{
+    return leat__stacks_guard_name(&sched->stacks);
+}
+
+unsigned leat__worker_index(const struct leat__worker *worker)
+{
+    return worker->index;
+}
+
+struct leat__sched *leat__worker_sched(const struct leat__worker *worker)
+{
+    return worker->sched;
+}
+
+struct leat__poller *leat__worker_poller(const struct leat__worker *worker)
+{
+    return worker->poller;
+}
+
+struct leat__ticker *leat__worker_ticker(const struct leat__worker *worker)
+{
+    return worker->ticker;
+}
+
+leat_time leat__worker_looked(const struct leat__worker *worker)
+{
+    return worker->looked;
+}
+
+struct leat__probe *leat__worker_probe(struct leat__worker *worker)
+{
+    return &worker->probe;
+}
+
+struct leat__random *leat__worker_random(struct leat__worker *worker)
+{
+    return &worker->random;
+}
+
+void **leat__worker_slot(struct leat__worker *worker)
+{
+    return &worker->slot;
+}
+
+void *leat__sched_runtime(const struct leat__sched *sched)
+{
+    return sched->runtime;
+}
+
+unsigned leat__sched_workers(const struct leat__sched *sched)
+{
+    return sched->count;
+}
+
+struct leat__worker *leat__sched_worker(const struct leat__sched *sched, unsigned index)
+{
+    return &sched->workers[index];
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* The scheduler's two verbs and what a runtime needs to start and stop it. Which task runs where,
+ * and when a worker sleeps, is decided in this room and nowhere else. */
+#ifndef LEAT_SCHED_SCHED_H
+#define LEAT_SCHED_SCHED_H
+
+#include "base/probe.h"
+#include "sched/fiber.h"
+#include "sched/poller.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct leat__sched;
+struct leat__worker;
+
+/* Runs in the next context, when `fiber` is saved: publish it and return true, or return false to
+ * have it made ready at once. After publishing it must not touch the fiber's stack. */
+typedef bool leat__commit_fn(struct leat__fiber *fiber, void *arg);
+
+/* Suspend the running fiber until somebody readies it. Fiber only. */
+void leat__park(leat__commit_fn *commit, void *arg);
+
+/* Make a parked fiber runnable; exactly one call per park. Any thread. */
+void leat__ready(struct leat__fiber *fiber);
+
+/* Queue a fiber that never ran. Any thread of the process. */
+void leat__start(struct leat__fiber *fiber);
+
+/* Let other runnable fibers go first. Fiber only. */
+void leat__give_way(void);
+
+/* Take the next runnable fiber in scheduling order off the queues, as a park would, counting a
+ * turn; NULL when the worker must look further. The caller either runs it in place (a new one, on
+ * the caller's stack) or passes it to leat__park_for. Fiber only. */
+struct leat__fiber *leat__next(void);
+
+/* leat__park, but the context to run next is `next` (from leat__next, may be NULL). */
+void leat__park_for(struct leat__fiber *next, leat__commit_fn *commit, void *arg);
+
+/* The worker this thread is, NULL on other threads. The only reader of the thread-local: noinline
+ * with a compiler barrier inside, since a fiber resumes on other threads and compilers cache a
+ * thread-local's address over a call. Never keep the result over a suspension. */
+struct leat__worker *leat__worker_current(void);
+
+/* The fiber that runs now, NULL outside of one. */
+struct leat__fiber *leat__fiber_current(void);
+
+unsigned             leat__worker_index(const struct leat__worker *worker);
+struct leat__sched  *leat__worker_sched(const struct leat__worker *worker);
+struct leat__poller *leat__worker_poller(const struct leat__worker *worker);
+struct leat__ticker *leat__worker_ticker(const struct leat__worker *worker);
+leat_time            leat__worker_looked(const struct leat__worker *worker); /* a recent "now" */
+struct leat__probe  *leat__worker_probe(struct leat__worker *worker);
+struct leat__random *leat__worker_random(struct leat__worker *worker);
+void                *leat__sched_runtime(const struct leat__sched *sched);
+unsigned             leat__sched_workers(const struct leat__sched *sched);
+struct leat__worker *leat__sched_worker(const struct leat__sched *sched, unsigned index);
+
+/* Where a worker's memory of the task room hangs (its slabs). */
+void **leat__worker_slot(struct leat__worker *worker);
+
+/* Starting and stopping, for the run room. */
+struct leat__sched_options {
+    unsigned workers;
+    bool     bind; /* worker i to the i-th CPU of the process's mask */
+    size_t   stack_bytes;
+    uint64_t seed;
+    void    *runtime;
+    void (*body)(struct leat__fiber *fiber); /* runs a fiber's whole life on its stack */
+    struct leat__poller **pollers; /* one per worker */
+    struct leat__ticker **tickers;
+};
+
+int  leat__sched_create(struct leat__sched **ret, const struct leat__sched_options *options);
+int  leat__sched_start(struct leat__sched *sched);  /* starts the threads */
+void leat__sched_stop(struct leat__sched *sched);   /* every fiber has ended: end the threads, join */
+void leat__sched_destroy(struct leat__sched *sched);
+void leat__sched_probe(const struct leat__sched *sched, struct leat__probe *ret); /* sum */
+const char *leat__sched_guard(const struct leat__sched *sched); /* how stacks are guarded */
+
+#endif

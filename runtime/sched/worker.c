@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* The worker's loop: what runs next.
+ *
+ * Order: the task just readied (within a budget), the worker's own queue; at an interval calibrated
+ * to about 50 us, and whenever the queue is empty: inbox, injector, timers and reactor together;
+ * then half of a victim's queue; then sleep. A fixed number of turns between two looks (Tokio's 61)
+ * was rejected: turns last from 10 ns to milliseconds, and a look at epoll is a system call. */
+#include "sched/worker.h"
+#include "base/check.h"
+#include "base/clamp.h"
+#include "base/container.h"
+#include "platform/clock.h"
+#include "sched/current.h"
+
+#define TURNS_MIN 4
+#define TURNS_MAX 4096
+
+/* A new fiber that found no stack is tried again this often while nothing else happens. */
+#define STARVED_RETRY_NS (10 * LEAT_MSEC)
+
+static struct leat__fiber *fiber_of(struct leat__link *link)
+{
+    return link ? leat__container_of(link, struct leat__fiber, link) : NULL;
+}
+
+/* Put a fiber last in the worker's own queue; half of a full one goes to the injector. */
+void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
+{
+    if (fiber->pinned) {
+        leat__batch_push(&worker->pinned, &fiber->link);
+        return;
+    }
+    while (!leat__runq_push(&worker->runq, &fiber->link)) {
+        struct leat__batch half = { 0 };
+
+        leat__runq_take_half(&worker->runq, &half);
+        if (half.count > 0)
+            leat__injector_push_batch(&worker->sched->injector, &half);
+        leat__probe_count(&worker->probe.overflows);
+    }
+    if (worker->sched->count > 1)
+        leat__wake_one(worker->sched);
+}
+
+/* The next fiber in the worker's own hands, NULL when there is none. */
+struct leat__fiber *leat__pick(struct leat__worker *worker)
+{
+    struct leat__fiber *fiber = worker->lifo;
+    struct leat__link *item;
+
+    if (fiber && worker->lifo_run < LEAT__LIFO_RUN_MAX) {
+        worker->lifo = NULL;
+        worker->lifo_run++;
+        return fiber;
+    }
+    worker->lifo_run = 0;
+    /* Turn by turn, so that neither pinned fibers nor the others starve. */
+    if (worker->pinned.first && (worker->turns_left & 1))
+        return fiber_of(leat__batch_pop(&worker->pinned));
+    item = leat__runq_pop(&worker->runq);
+    if (!item)
+        item = leat__batch_pop(&worker->pinned);
+    if (!item) {
+        worker->lifo = NULL;
+        return fiber;
+    }
+    if (fiber) { /* its budget is spent: to the back of the queue */
+        worker->lifo = NULL;
+        leat__enqueue(worker, fiber);
+    }
+    return fiber_of(item);
+}
+
+/* Give a new fiber a stack from the hot ones. Returns false when there is none. */
+bool leat__bind_stack(struct leat__worker *worker, struct leat__fiber *fiber)
+{
+    struct leat__stack *stack = worker->hot;
+
+    if (!stack)
+        return false;
+    worker->hot = stack->next;
+    worker->hot_count--;
+    fiber->stack = stack;
+    leat__context_make(&fiber->context, stack, leat__fiber_main, NULL);
+    return true;
+}
+
+static void keep_stacks(struct leat__worker *worker)
+{
+    struct leat__stack *batch = worker->hot;
+    struct leat__stack *last = batch;
+
+    if (worker->hot_count <= LEAT__STACKS_HOT)
+        return;
+    for (unsigned i = 1; i < worker->hot_count - LEAT__STACKS_HOT / 2; i++)
+        last = last->next;
+    worker->hot = last->next;
+    worker->hot_count = LEAT__STACKS_HOT / 2;
+    last->next = NULL;
+    leat__probe_count(&worker->probe.stack_puts);
+    leat__stacks_put(&worker->sched->stacks, batch);
+}
+
+static bool fetch_stacks(struct leat__worker *worker)
+{
+    int got;
+
+    if (worker->hot)
+        return true;
+    got = leat__stacks_get(&worker->sched->stacks, &worker->hot, LEAT__STACKS_HOT / 4);
+    if (got <= 0)
+        return false;
+    worker->hot_count = (unsigned)got;
+    leat__probe_count(&worker->probe.stack_gets);
+    return true;
+}
+
+/* Our share of what was submitted from outside or did not fit elsewhere. */
+static void take_injected(struct leat__worker *worker)
+{
+    struct leat__injector *injector = &worker->sched->injector;
+    uint32_t length = leat__injector_len(injector);
+    uint32_t room = LEAT__RUNQ_SLOTS - leat__runq_len(&worker->runq);
+    uint32_t share = length / worker->sched->count + 1;
+    struct leat__batch batch = { 0 };
+
+    if (length == 0 || room == 0)
+        return;
+    if (share > LEAT__RUNQ_SLOTS / 2)
+        share = LEAT__RUNQ_SLOTS / 2;
+    leat__injector_pop_batch(injector, share < room ? share : room, &batch);
+    leat__runq_push_batch(&worker->runq, &batch); /* all fit: only we push here */
+}
+
+static void take_inbox(struct leat__worker *worker)
+{
+    struct leat__batch batch = { 0 };
+    struct leat__link *item;
+
+    if (leat__inbox_is_empty(&worker->inbox))
+        return;
+    leat__inbox_take(&worker->inbox, &batch);
+    while ((item = leat__batch_pop(&batch)))
+        leat__batch_push(&worker->pinned, item);
+}
+
+/* Fit the number of turns between two looks to LEAT__LOOK_NS. */
+static void calibrate(struct leat__worker *worker, leat_time now)
+{
+    leat_time elapsed = now - worker->looked;
+
+    if (worker->turns_left <= 0) { /* it was time, not lack of work, that brought us here */
+        if (elapsed < LEAT__LOOK_NS / 2 && worker->turns < TURNS_MAX)
+            worker->turns *= 2;
+        else if (elapsed > LEAT__LOOK_NS * 2 && worker->turns > TURNS_MIN)
+            worker->turns /= 2;
+    }
+    worker->looked = now;
+    worker->turns_left = worker->turns;
+}
+
+static void look_around(struct leat__worker *worker)
+{
+    leat_time now = leat__clock_now();
+
+    leat__probe_count(&worker->probe.turns);
+    calibrate(worker, now);
+    keep_stacks(worker);
+    take_inbox(worker);
+    take_injected(worker);
+    worker->due = worker->ticker->fire(worker->ticker, now);
+    leat__probe_count(&worker->probe.polls);
+    worker->poller->poll(worker->poller);
+}
+
+/* The next fiber to run, sleeping until there is one; NULL when the runtime stops. */
+static struct leat__fiber *find(struct leat__worker *worker)
+{
+    struct leat__fiber *fiber = worker->next;
+
+    if (fiber) {
+        worker->next = NULL;
+        return fiber;
+    }
+    for (;;) {
+        if (worker->turns_left <= 0)
+            look_around(worker);
+        if (worker->starved.first && fetch_stacks(worker))
+            return fiber_of(leat__batch_pop(&worker->starved));
+        worker->turns_left--;
+        fiber = leat__pick(worker);
+        if (fiber)
+            break;
+        look_around(worker);
+        fiber = leat__pick(worker);
+        if (fiber)
+            break;
+        /* relaxed: stop wakes every worker after it has set the mark */
+        if (load_relaxed(&worker->sched->stopping))
+            return NULL;
+        fiber = leat__search(worker);
+        if (fiber)
+            break;
+        if (worker->starved.first)
+            worker->due = leat__time_min(worker->due, worker->looked + STARVED_RETRY_NS);
+        leat__idle(worker);
+    }
+    if (worker->searching)
+        leat__end_search(worker);
+    return fiber;
+}
+
+void leat__worker_main(void *arg)
+{
+    struct leat__worker *worker = arg;
+    struct leat__fiber *fiber;
+
+    leat__worker_become(worker);
+    while ((fiber = find(worker))) {
+        if (!fiber->stack && !(fetch_stacks(worker) && leat__bind_stack(worker, fiber))) {
+            leat__batch_push(&worker->starved, &fiber->link);
+            continue;
+        }
+        worker->running = fiber;
+        store_relaxed(&fiber->state, LEAT__FIBER_RUNNING); /* relaxed: see fiber.h */
+        leat__probe_count(&worker->probe.switches);
+        leat__context_switch(&worker->context, &fiber->context);
+        leat__arrive(worker);
+    }
+}

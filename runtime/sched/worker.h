@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* The worker and the runtime's set of workers: the data model of this room on one page. Private to
+ * runtime/sched.
+ *
+ * INVARIANTS
+ *   I1  Only the worker's own thread touches its plain fields. What others touch: runq (thieves),
+ *       inbox (producers), the shared fields of struct leat__sched.
+ *   I2  After each switch the context that runs next calls leat__arrive before anything else: it
+ *       commits the fiber that just parked and takes the stack of the one that just ended. So
+ *       nobody can resume a fiber whose registers are not saved, or reuse a stack in use.
+ *   I3  A fiber is in exactly one place: running, parked with whoever will ready it, or in one of
+ *       lifo, runq, pinned, starved, next, an inbox, the injector. */
+#ifndef LEAT_SCHED_WORKER_H
+#define LEAT_SCHED_WORKER_H
+
+#include "base/random.h"
+#include "lockfree/idle.h"
+#include "lockfree/inbox.h"
+#include "lockfree/injector.h"
+#include "lockfree/runq.h"
+#include "platform/cpu.h"
+#include "platform/thread.h"
+#include "sched/sched.h"
+
+#include <stdalign.h>
+
+/* Readied tasks that run one after the other from the LIFO slot before the queue gets a turn. Two
+ * tasks that ready each other would otherwise starve the rest. As Tokio's. */
+#define LEAT__LIFO_RUN_MAX 3
+
+/* A worker looks around (inbox, injector, timers, reactor) about this often, and when it has
+ * nothing to run. */
+#define LEAT__LOOK_NS 50000
+
+/* Stacks a worker keeps hot; above, half of them go back to the source in one batch. */
+#define LEAT__STACKS_HOT 64
+
+struct leat__worker {
+    /* touched at each switch */
+    struct leat__fiber  *running; /* NULL: the loop on the thread's own stack */
+    struct leat__fiber  *lifo;    /* the fiber readied last */
+    unsigned             lifo_run;
+    int                  turns_left; /* until the next look around */
+    leat__commit_fn     *commit;
+    void                *commit_arg;
+    struct leat__fiber  *parking; /* I2: to be committed by the next context */
+    struct leat__stack  *dead;    /* I2: to be taken by the next context */
+    struct leat__stack  *hot;
+    unsigned             hot_count;
+    struct leat__fiber  *next; /* picked, but it takes the loop to start it */
+    struct leat__batch   pinned; /* FIFO of fibers that no thief may have */
+    struct leat__context context; /* of the loop */
+    struct leat__probe   probe;
+
+    /* the loop's */
+    struct leat__sched  *sched;
+    struct leat__poller *poller;
+    struct leat__ticker *ticker;
+    struct leat__batch   starved; /* new fibers for which no stack could be had */
+    unsigned             index;
+    int                  turns;     /* between two looks around: adapts to LEAT__LOOK_NS */
+    bool                 searching; /* counted as such in sched->idle */
+    leat_time            looked;
+    leat_time            due; /* of the next timer, as the ticker last said */
+    struct leat__random  random;
+    struct leat__thread  thread;
+    void                *slot; /* the task room's */
+
+    /* shared */
+    alignas(64) struct leat__inbox inbox;
+    struct leat__runq runq;
+};
+
+struct leat__sched {
+    struct leat__worker *workers;
+    unsigned             count;
+    bool                 bind;
+    void                *runtime;
+    void (*body)(struct leat__fiber *fiber);
+    struct leat__cpus    cpus;
+    struct leat__stacks  stacks;
+    LEAT_ATOMIC(bool)    stopping;
+    alignas(64) struct leat__injector injector;
+    alignas(64) struct leat__idle idle;
+};
+
+/* worker.c: what runs where */
+void                leat__arrive(struct leat__worker *worker);
+struct leat__fiber *leat__pick(struct leat__worker *worker);
+void                leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber);
+bool                leat__bind_stack(struct leat__worker *worker, struct leat__fiber *fiber);
+void                leat__worker_main(void *worker);
+void                leat__fiber_main(void *unused);
+
+/* idle.c: when a worker sleeps and who is woken */
+void                leat__wake_one(struct leat__sched *sched);
+struct leat__fiber *leat__search(struct leat__worker *worker);
+void                leat__end_search(struct leat__worker *worker);
+void                leat__idle(struct leat__worker *worker);
+void                leat__wake_worker(struct leat__sched *sched, unsigned index);
+
+#endif

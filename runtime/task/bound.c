@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* What bounds a blocking call: the scopes around it, their ends and their deadlines.
+ *
+ * A cancel walks down the tree of scopes and claims the wait of every task in it. So that spawning
+ * and running a task that never waits costs nothing of this, tasks and scopes enter the tree late:
+ * a scope when somebody in it first waits, a task when it first waits. Up to then nobody needs to be
+ * woken, and the first wait finds the mark `ended` on the way up. The alternative, each task waking
+ * its own children, would leave them alone for as long as their parent computes.
+ *
+ *      scope --inner--> scope --inner--> scope        locks: parent before child,
+ *        |                |                |          so a walk holds those on its path
+ *      members          members          members
+ *
+ * INVARIANTS
+ *   I1  attached is set under the parent's lock, top down: an attached scope's parents are attached.
+ *   I2  ended of a scope with an attached parent that has ended is set, except while the walk that
+ *       sets it is on its way.
+ *   I3  A scope is alive while it is linked; a task or scope leaves the list it is in, under that
+ *       list's lock, before it ends. So what a walk meets under the lock is alive. */
+#include "base/check.h"
+#include "platform/clock.h"
+#include "task/task.h"
+
+#include <errno.h>
+
+/* Enter x into its parent's list. The parent is attached, or has no parent itself. */
+static void attach_one(struct leat__scope *x)
+{
+    struct leat__scope *parent = x->parent;
+
+    leat__lock(&parent->lock);
+    if (!load_relaxed(&x->attached)) { /* relaxed: under the lock */
+        x->inner_next = parent->inner;
+        x->inner_prev = &parent->inner;
+        if (parent->inner)
+            parent->inner->inner_prev = &x->inner_next;
+        parent->inner = x;
+        if (load_relaxed(&parent->ended)) /* relaxed: under the lock that a walk holds */
+            store_release(&x->ended, true); /* pairs with the acquire in leat__bound_check */
+        store_release(&x->attached, true); /* pairs with the acquire in attach */
+    }
+    leat__unlock(&parent->lock);
+}
+
+static void attach(struct leat__scope *scope)
+{
+    while (scope->parent && !load_acquire(&scope->attached)) { /* I1 */
+        struct leat__scope *x = scope;
+
+        while (x->parent->parent && !load_acquire(&x->parent->attached))
+            x = x->parent;
+        attach_one(x);
+    }
+}
+
+/* The caller is about to wait: make sure that a cancel of any scope around it finds it. */
+void leat__bound_join(struct leat__self *self)
+{
+    struct leat__scope *scope = self->scope;
+
+    attach(scope);
+    if (scope->owner == self || self->joined == scope)
+        return; /* an owner is found through its scope */
+    leat__bound_leave(self);
+    leat__lock(&scope->lock);
+    self->member_next = scope->members;
+    self->member_prev = &scope->members;
+    if (scope->members)
+        scope->members->member_prev = &self->member_next;
+    scope->members = self;
+    leat__unlock(&scope->lock);
+    self->joined = scope;
+}
+
+/* A task ends, or waits inside another scope from now on. */
+void leat__bound_leave(struct leat__self *self)
+{
+    struct leat__scope *scope = self->joined;
+
+    if (!scope)
+        return;
+    leat__lock(&scope->lock);
+    *self->member_prev = self->member_next;
+    if (self->member_next)
+        self->member_next->member_prev = self->member_prev;
+    leat__unlock(&scope->lock);
+    self->joined = NULL;
+}
+
+/* The scope is over. */
+void leat__bound_detach(struct leat__scope *scope)
+{
+    struct leat__scope *parent = scope->parent;
+
+    if (!parent || !load_relaxed(&scope->attached)) /* relaxed: its last user is its owner */
+        return;
+    leat__lock(&parent->lock);
+    *scope->inner_prev = scope->inner_next;
+    if (scope->inner_next)
+        scope->inner_next->inner_prev = scope->inner_prev;
+    leat__unlock(&parent->lock);
+}
+
+/* 0, or what a blocking call at `now` returns: -ECANCELED where the scope was cancelled or an outer
+ * deadline has passed, -ETIMEDOUT after its own. */
+int leat__bound_check(const struct leat__self *self, leat_time now)
+{
+    struct leat__scope *scope = self->scope;
+
+    if (!scope || self->shield > 0)
+        return 0;
+    if (load_acquire(&scope->ended)) /* pairs with the release in mark */
+        return -ECANCELED;
+    if (now < scope->deadline)
+        return 0;
+    if (scope->parent && now >= scope->parent->deadline)
+        return -ECANCELED;
+    return now >= scope->own_deadline ? -ETIMEDOUT : -ECANCELED;
+}
+
+/* With the scope's lock held: it has ended. Returns false when that was known. */
+static bool mark(struct leat__scope *scope)
+{
+    if (load_relaxed(&scope->ended)) /* relaxed: under the lock */
+        return false;
+    store_release(&scope->ended, true); /* pairs with the acquire in leat__bound_check */
+    for (struct leat__self *self = scope->members; self; self = self->member_next)
+        if (leat__word_cancel(&self->waiter->word))
+            leat__wake(self->waiter);
+    if (leat__word_cancel(&scope->waiter->word))
+        leat__wake(scope->waiter);
+    return true;
+}
+
+/* Cancel everything inside. Depth first without a stack of its own: the path is the chain of
+ * parents, whose locks are held. */
+void leat__bound_end(struct leat__scope *top)
+{
+    struct leat__scope *scope = top;
+
+    leat__lock(&scope->lock);
+    for (;;) {
+        if (mark(scope) && scope->inner) {
+            scope = scope->inner;
+            leat__lock(&scope->lock);
+            continue;
+        }
+        while (scope != top && !scope->inner_next) {
+            struct leat__scope *parent = scope->parent;
+
+            leat__unlock(&scope->lock);
+            scope = parent;
+        }
+        if (scope == top)
+            break;
+        leat__unlock(&scope->lock);
+        scope = scope->inner_next; /* guarded by the parent's lock */
+        leat__lock(&scope->lock);
+    }
+    leat__unlock(&top->lock);
+}
+
+int leat__checkpoint_slow(struct leat__self *self)
+{
+    if (self->budget <= 0) {
+        self->budget = LEAT__BUDGET;
+        if (self->task)
+            leat__give_way();
+    }
+    if (!self->scope || self->shield > 0)
+        return 0;
+    leat__bound_join(self);
+    return leat__bound_check(self, leat__clock_now());
+}
+
+int leat_cancelled(void)
+{
+    struct leat__self *self = leat__self();
+
+    if (!self->scope || self->shield > 0)
+        return 0;
+    leat__bound_join(self);
+    return leat__bound_check(self, leat__clock_now());
+}
+
+void leat_shield(void)
+{
+    leat__self()->shield++;
+}
+
+void leat_unshield(void)
+{
+    struct leat__self *self = leat__self();
+
+    leat__check(self->shield > 0, "leat_unshield without a leat_shield before it");
+    self->shield--;
+}
+
+void leat__defer_run(struct leat__defer *defer)
+{
+    leat_shield();
+    defer->fn(defer->ptr);
+    leat_unshield();
+}

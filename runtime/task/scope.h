@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of a scope: what it owns (children, counted) and what it bounds (the tree of scopes
+ * and tasks that a cancel walks: see bound.c). */
+#ifndef LEAT_TASK_SCOPE_H
+#define LEAT_TASK_SCOPE_H
+
+#include "lockfree/lock.h"
+#include "task/waitlist.h"
+
+#include <leat/task.h>
+
+struct leat__runtime;
+struct leat__self;
+
+#define LEAT__PENDING_CHILD   UINT64_C(2)
+#define LEAT__PENDING_JOINING UINT64_C(1) /* the owner is parked in join: the last child wakes it */
+
+struct leat__scope {
+    LEAT_ATOMIC(uint64_t) pending; /* children, times 2, and JOINING */
+    struct leat__scope   *parent;  /* the owner's innermost scope before this one */
+    struct leat__self    *owner;
+    struct leat__waiter  *waiter; /* the owner's */
+    struct leat__runtime *runtime;
+    leat_time             deadline;     /* the nearest: its own or an outer one's */
+    leat_time             own_deadline; /* LEAT_NEVER: none */
+    const char           *name;
+    LEAT_ATOMIC(int)      error;    /* the first */
+    LEAT_ATOMIC(bool)     ended;    /* cancelled: sticks until it is joined */
+    LEAT_ATOMIC(bool)     attached; /* to its parent's inner list: a cancel finds it */
+    bool                  joined;
+    bool                  collect;
+    bool                  bad; /* its options were */
+
+    struct leat__lock     lock;    /* guards all below */
+    unsigned              limit;
+    unsigned              running; /* counted only where there is a limit */
+    struct leat__waitlist spawners;
+    struct leat__self    *members; /* tasks whose waits it bounds, since they first waited */
+    struct leat__scope   *inner;   /* attached scopes opened inside it */
+    struct leat__scope   *inner_next, **inner_prev;
+} __attribute__((may_alias)); /* lies in a struct leat_scope of the caller's */
+
+_Static_assert(sizeof(struct leat__scope) <= sizeof(struct leat_scope), "the public one has room");
+
+static inline struct leat__scope *leat__scope_of(struct leat_scope *scope)
+{
+    return (struct leat__scope *)(void *)scope;
+}
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is calling. A plain thread has a self of its own in a thread-local; it never moves, so that
+ * its address may be cached, unlike the current worker's. */
+#include "task/self.h"
+#include "sched/sched.h"
+#include "task/runtime.h"
+#include "task/task.h"
+
+static _Thread_local struct leat__waiter thread_waiter;
+static _Thread_local struct leat__self thread_self;
+static _Thread_local struct leat__runtime *thread_runtime;
+
+struct leat__self *leat__self(void)
+{
+    struct leat__fiber *fiber = leat__fiber_current();
+
+    if (fiber)
+        return fiber->self;
+    thread_self.waiter = &thread_waiter;
+    return &thread_self;
+}
+
+struct leat__runtime *leat__runtime_current(void)
+{
+    struct leat__worker *worker = leat__worker_current();
+
+    return worker ? leat__sched_runtime(leat__worker_sched(worker)) : thread_runtime;
+}
+
+void leat__runtime_adopt(struct leat__runtime *runtime)
+{
+    thread_runtime = runtime;
+}
+
+const char *leat_task_name(void)
+{
+    const struct leat__task *task = leat__self()->task;
+
+    return task ? task->name : NULL;
+}
+
+int leat_worker(void)
+{
+    struct leat__worker *worker = leat__worker_current();
+
+    return worker ? (int)leat__worker_index(worker) : -1;
+}

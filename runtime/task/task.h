@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/* A task's control block. What a task needs only while it runs is in task/self.h, on its stack, so
+ * that a million tasks that wait for their turn cost a block each.
+ *
+ * INVARIANTS
+ *   I1  A block belongs to its spawner until leat__start, then to whoever runs it, who gives it back
+ *       before it counts the task out of its scope. Its wait word lives on (slab.h).
+ *   I2  A scope outlives its children: `pending` counts them, and join returns when it is 0. The
+ *       last child touches nothing of the scope after its decrement. */
+#ifndef LEAT_TASK_TASK_H
+#define LEAT_TASK_TASK_H
+
+#include "sched/sched.h"
+#include "task/self.h"
+
+#include <leat/task.h>
+
+struct leat__runtime;
+
+struct leat__task {
+    struct leat__fiber  fiber;
+    struct leat__waiter waiter;
+    leat_task_fn       *fn;
+    void               *arg;
+    struct leat__scope *scope; /* counts it; NULL: the root task */
+    const char         *name;
+    union {
+        struct leat__task *next_free; /* in the slab */
+        void              *copy;      /* of a spawn_with too large for the block */
+        unsigned char      bytes[16]; /* of a small one */
+    } own;
+};
+
+/* Two cache lines: a million cost 128 MB. (Contexts are larger under checking tools.) */
+_Static_assert(!LEAT__SWITCH_INLINE || sizeof(struct leat__task) == 128, "a block is 128 bytes");
+/* task.c */
+void leat__task_body(struct leat__fiber *fiber);
+bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber,
+                         const struct leat__scope *scope);
+int  leat__task_start_root(struct leat__runtime *runtime, leat_task_fn *fn, void *arg);
+
+/* scope.c */
+void leat__scope_fail(struct leat__scope *scope, int err);
+void leat__scope_count_out(struct leat__scope *scope);
+void leat__scope_leave_limit(struct leat__scope *scope);
+
+/* bound.c: what bounds a blocking call */
+void leat__bound_join(struct leat__self *self);
+void leat__bound_leave(struct leat__self *self);
+void leat__bound_detach(struct leat__scope *scope);
+int  leat__bound_check(const struct leat__self *self, leat_time now);
+void leat__bound_end(struct leat__scope *scope);
+
+#endif

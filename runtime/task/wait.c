@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* Waiting: the wait word applied to tasks (which park) and plain threads (which sleep on it). */
+#include "task/wait.h"
+#include "base/check.h"
+#include "base/clamp.h"
+#include "platform/clock.h"
+#include "platform/futex.h"
+#include "sched/sched.h"
+#include "task/runtime.h"
+#include "task/task.h"
+
+#include <errno.h>
+
+/* A thread sleeps on the half of the word that holds state, cause and flags. */
+static uint32_t *low_half(struct leat__waiter *waiter)
+{
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the state is in the first four bytes");
+    return (uint32_t *)(void *)&waiter->word;
+}
+
+/* For the wheel; the arguments name the wait, whatever has become of the timer (wheel.h I4). */
+static void time_is_up(void *arg, uint64_t generation)
+{
+    struct leat__waiter *waiter = arg;
+    struct leat__ticket ticket = { waiter, generation };
+
+    if (leat__claim(ticket, LEAT__CAUSE_TIMEOUT))
+        leat__wake(waiter);
+}
+
+/* Late enough to see a deadline that passed a look ago, and free. */
+static leat_time recent(void)
+{
+    return leat__worker_current() ? leat__worker_looked(leat__worker_current()) : leat__clock_now();
+}
+
+int leat__wait_begin(struct leat__wait *wait, enum leat__wait_kind kind, leat_time deadline)
+{
+    struct leat__self *self = leat__self();
+    bool shielded = kind == LEAT__WAIT_SHIELDED || self->shield > 0;
+    bool cancelled;
+
+    wait->self = self;
+    wait->deadline = deadline;
+    wait->ticket.waiter = self->waiter;
+    wait->ticket.generation = leat__word_begin(&self->waiter->word, shielded, &cancelled);
+    if (!shielded && self->scope) {
+        int err;
+
+        /* `cancelled` needs no look: who set it marked the scope first, and the scope is asked. */
+        leat__bound_join(self);
+        wait->deadline = leat__time_min(deadline, self->scope->deadline);
+        err = leat__bound_check(self, recent());
+        if (err) {
+            if (leat__wait_abandon(wait) != LEAT__CAUSE_EVENT)
+                return -ECANCELED;
+            return err;
+        }
+    }
+    return 0;
+}
+
+struct commit {
+    LEAT_ATOMIC(uint64_t) *word;
+    struct leat__lock     *held;
+};
+
+/* Runs in the next context; `arg` is on the waiter's frame, which is gone once the word says
+ * WAITING, so it is read before. */
+static bool commit_wait(struct leat__fiber *fiber, void *arg)
+{
+    struct commit commit = *(struct commit *)arg;
+    bool parked;
+
+    (void)fiber;
+    parked = leat__word_commit(commit.word);
+    if (commit.held)
+        leat__unlock(commit.held);
+    return parked;
+}
+
+static void sleep_on_word(struct leat__wait *wait)
+{
+    struct leat__waiter *waiter = wait->ticket.waiter;
+    leat_time deadline = wait->deadline;
+
+    for (;;) {
+        uint64_t word = load_acquire(&waiter->word); /* pairs with leat__wake's release */
+
+        if (leat__word_state(word) == LEAT__WORD_DONE)
+            return;
+        if (leat__futex_wait(low_half(waiter), (uint32_t)word, deadline) == -ETIMEDOUT) {
+            if (leat__claim(wait->ticket, LEAT__CAUSE_TIMEOUT))
+                leat__wake(waiter);
+            deadline = LEAT_NEVER; /* somebody has won: his wake is on its way */
+        }
+    }
+}
+
+enum leat__cause leat__wait_park(struct leat__wait *wait, struct leat__lock *held)
+{
+    struct leat__waiter *waiter = wait->ticket.waiter;
+
+    if (waiter->fiber) {
+        struct commit commit = { &waiter->word, held };
+        struct leat__timer *timer = &wait->self->timer;
+
+        if (wait->deadline != LEAT_NEVER) {
+            struct leat__worker *worker = leat__worker_current();
+            struct leat__runtime *runtime = leat__sched_runtime(leat__worker_sched(worker));
+
+            timer->fire = time_is_up;
+            timer->arg = waiter;
+            timer->value = wait->ticket.generation;
+            leat__probe_count(&leat__worker_probe(worker)->timer_arms);
+            leat__timer_arm(&runtime->wheels[leat__worker_index(worker)], timer, wait->deadline);
+        }
+        leat__park(commit_wait, &commit);
+        if (wait->deadline != LEAT_NEVER)
+            leat__timer_disarm(timer);
+    } else {
+        bool parked = leat__word_commit(&waiter->word);
+
+        if (held)
+            leat__unlock(held);
+        if (parked)
+            sleep_on_word(wait);
+    }
+    /* relaxed: wake's hand-over has ordered it */
+    return leat__word_cause(load_relaxed(&waiter->word));
+}
+
+enum leat__cause leat__wait_abandon(struct leat__wait *wait)
+{
+    if (leat__word_abandon(&wait->ticket.waiter->word))
+        return LEAT__CAUSE_EVENT;
+    /* Somebody has won and will wake us: let him, or his wake would meet a later wait. */
+    wait->deadline = LEAT_NEVER;
+    return leat__wait_park(wait, NULL);
+}
+
+int leat__wait_error(const struct leat__wait *wait, enum leat__cause cause, bool *own)
+{
+    const struct leat__self *self = wait->self;
+
+    *own = false;
+    if (cause == LEAT__CAUSE_EVENT)
+        return 0;
+    if (cause == LEAT__CAUSE_CANCEL)
+        return -ECANCELED;
+    if (self->shield == 0 && self->scope && self->scope->deadline <= wait->deadline) {
+        int err = leat__bound_check(self, wait->deadline);
+
+        if (err)
+            return err;
+    }
+    *own = true;
+    return 0;
+}
+
+void leat__wake(struct leat__waiter *waiter)
+{
+    struct leat__fiber *fiber = waiter->fiber;
+
+    if (!leat__word_wake(&waiter->word))
+        return; /* not parked yet: commit, or the thread, sees DONE */
+    if (fiber) {
+        leat__ready(fiber);
+        return;
+    }
+    /* The thread may return and its word be reused the moment it sees DONE. release: what was
+     * delivered; pairs with the acquire in sleep_on_word. */
+    (void)fetch_and_release(&waiter->word, ~LEAT__WORD_STATE);
+    leat__futex_wake(low_half(waiter), 1);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* A list of waiters in order of arrival, guarded by its object's lock: the part of a wait that
+ * channels, semaphores, wait groups and a scope's limit share.
+ *
+ *     struct leat__waitnode node;                 // on the waiter's frame
+ *     err = leat__waitlist_wait(&list, &node, data, &lock);   // lock held before, free after
+ *
+ *     node = leat__waitlist_claim(&list);         // waker, lock held: the first that can be won
+ *     deliver into node->data; unlock; leat__wake(waiter);
+ */
+#ifndef LEAT_TASK_WAITLIST_H
+#define LEAT_TASK_WAITLIST_H
+
+#include "task/wait.h"
+
+#include <stdint.h>
+
+/* All-zero is empty. */
+struct leat__waitlist {
+    struct leat__waitnode *first, *last;
+};
+
+struct leat__waitnode {
+    struct leat__waitnode *next, *prev;
+    struct leat__ticket    ticket;
+    void                  *data;  /* what the two sides agree on */
+    uint64_t               count; /* likewise */
+    int                    result; /* set by the waker */
+    bool                   linked;
+};
+
+static inline bool leat__waitlist_empty(const struct leat__waitlist *list)
+{
+    return list->first == NULL;
+}
+
+void leat__waitlist_push(struct leat__waitlist *list, struct leat__waitnode *node);
+void leat__waitlist_remove(struct leat__waitlist *list, struct leat__waitnode *node);
+
+/* Take the first waiter whose wait can be won off the list; NULL when there is none. The caller
+ * delivers, then calls leat__wake(node's waiter), copied out before. Nodes whose waits have ended
+ * otherwise are taken off on the way; their waiters find that out under the lock. */
+struct leat__waitnode *leat__waitlist_claim(struct leat__waitlist *list);
+
+/* Wait on the list, the lock being held; it is free when this returns. Returns node->result after
+ * an event (0 unless the waker set another), else -ECANCELED or -ETIMEDOUT, and then no event was
+ * or will be delivered. `data` and `count` are for the waker. */
+int leat__waitlist_wait(struct leat__waitlist *list, struct leat__waitnode *node,
+                        struct leat__lock *lock);
+
+#endif

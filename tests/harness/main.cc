@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// The only C++ of the tests: hands each registered C body to Google Test, and each failure found
+// in C back to it. Nothing here throws or is thrown through C.
+#include <gtest/gtest.h>
+
+#include <pthread.h>
+
+#include <string>
+#include <vector>
+
+#include "harness/internal.h"
+
+extern "C" {
+
+// test.h is C (it uses _Generic), so its one structure is repeated here.
+struct test_case {
+    const char *suite;
+    const char *name;
+    const char *file;
+    int line;
+    void (*body)(void);
+    void (*run_task)(const struct test_case *test, bool uring, unsigned workers);
+    struct test_case *next;
+};
+
+void test_register(struct test_case *test);
+
+static struct test_case *tests, **tests_end = &tests;
+static pthread_mutex_t gtest_lock = PTHREAD_MUTEX_INITIALIZER;
+
+// Runs before main, in the order of definition within a file.
+void test_register(struct test_case *test)
+{
+    *tests_end = test;
+    tests_end = &test->next;
+}
+
+void test_gtest_fail(const char *file, int line, const char *text)
+{
+    pthread_mutex_lock(&gtest_lock);
+    ADD_FAILURE_AT(file, line) << text;
+    pthread_mutex_unlock(&gtest_lock);
+}
+
+static void skip(const char *reason)
+{
+    GTEST_SKIP() << reason;
+}
+
+void test_gtest_skip(const char *reason)
+{
+    pthread_mutex_lock(&gtest_lock);
+    skip(reason);
+    pthread_mutex_unlock(&gtest_lock);
+}
+}
+
+namespace {
+
+class CTest : public testing::Test {
+public:
+    CTest(const test_case *test, bool uring, unsigned workers)
+        : test_(test), uring_(uring), workers_(workers)
+    {
+    }
+
+    void TestBody() override
+    {
+        struct test_fds before;
+
+        test_reset();
+        test_watchdog_begin(test_->suite, test_->name);
+        test_fds_note(&before);
+        if (test_->run_task != nullptr)
+            test_->run_task(test_, uring_, workers_);
+        else
+            test_->body();
+        test_fds_compare(&before, test_->file, test_->line);
+        test_tempdirs_remove();
+        test_watchdog_begin(nullptr, nullptr);
+    }
+
+private:
+    const test_case *test_;
+    bool uring_;
+    unsigned workers_;
+};
+
+void add(const test_case *test, const std::string &name, bool uring, unsigned workers)
+{
+    testing::RegisterTest(test->suite, name.c_str(), nullptr, nullptr, test->file, test->line,
+                          [=]() -> CTest * { return new CTest(test, uring, workers); });
+}
+
+} // namespace
+
+int main(int argc, char **argv)
+{
+    testing::InitGoogleTest(&argc, argv);
+    for (const test_case *test = tests; test != nullptr; test = test->next) {
+        const std::string name = test->name;
+
+        if (test->run_task == nullptr) {
+            add(test, name, false, 0);
+            continue;
+        }
+        for (const bool uring : { true, false })
+            for (const unsigned workers : { 1U, 2U })
+                add(test, name + (uring ? "/uring_" : "/epoll_") + std::to_string(workers) + "w",
+                    uring, workers);
+    }
+    if (!testing::GTEST_FLAG(list_tests))
+        test_watchdog_start();
+    return RUN_ALL_TESTS();
+}

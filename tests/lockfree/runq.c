@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* The run queue: order, bounds, halves, and a storm of thieves. Its interleavings are tried in
+ * tests/model. */
+#include "lockfree/runq.h"
+
+#include "items.h"
+
+enum { SLOTS = LEAT__RUNQ_SLOTS };
+
+static struct leat__runq ring, other;
+
+static void reset(uint64_t start)
+{
+    leat__runq_init(&ring);
+    leat__runq_init(&other);
+    store_relaxed(&ring.head, start); /* relaxed: no other thread */
+    store_relaxed(&ring.tail, start);
+}
+
+static void fill(struct leat__runq *q, struct item *items, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        expect(leat__runq_push(q, &items[i].link));
+}
+
+LEAT_TEST(runq, owner_pops_in_the_order_of_pushes)
+{
+    struct item *items = items_create(SLOTS);
+
+    reset(0);
+    expect_null(leat__runq_pop(&ring));
+    expect_null(leat__runq_peek(&ring));
+    fill(&ring, items, SLOTS);
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        expect_eq(leat__runq_len(&ring), SLOTS - i);
+        expect_eq(leat__runq_peek(&ring), &items[i].link);
+        expect_eq(item_take(leat__runq_pop(&ring)), i);
+    }
+    expect_null(leat__runq_pop(&ring));
+    items_destroy(items, SLOTS);
+}
+
+LEAT_TEST(runq, full_ring_refuses_and_half_of_it_makes_room)
+{
+    struct item *items = items_create(SLOTS + 1);
+    struct leat__batch batch = { 0 };
+
+    reset(12345);
+    fill(&ring, items, SLOTS);
+    expect(!leat__runq_push(&ring, &items[SLOTS].link));
+    expect_eq(leat__runq_take_half(&ring, &batch), SLOTS / 2);
+    expect_eq(batch.count, SLOTS / 2);
+    expect_eq(batch.first, &items[0].link);
+    expect_eq(batch.last, &items[SLOTS / 2 - 1].link);
+    expect(leat__runq_push(&ring, &items[SLOTS].link));
+    expect_eq(leat__runq_len(&ring), SLOTS / 2 + 1);
+    items_take(&batch);
+    while (leat__runq_pop_batch(&ring, 7, &batch) > 0)
+        items_take(&batch);
+    items_destroy(items, SLOTS + 1);
+}
+
+LEAT_TEST(runq, batch_that_does_not_fit_keeps_its_rest)
+{
+    struct item *items = items_create(SLOTS + 10);
+    struct leat__batch batch = { 0 };
+
+    reset(0);
+    for (uint32_t i = 0; i < SLOTS + 10; i++)
+        leat__batch_push(&batch, &items[i].link);
+    expect_eq(leat__runq_push_batch(&ring, &batch), SLOTS);
+    expect_eq(batch.count, 10);
+    expect_eq(leat__runq_push_batch(&ring, &batch), 0);
+    expect_eq(items_take(&batch), 10);
+    expect_eq(leat__runq_pop_batch(&ring, UINT32_MAX, &batch), SLOTS);
+    expect_eq(item_take(leat__batch_pop(&batch)), 0);
+    expect_eq(items_take(&batch), SLOTS - 1);
+    items_destroy(items, SLOTS + 10);
+}
+
+LEAT_TEST(runq, thief_takes_half_rounded_up_and_keeps_the_order)
+{
+    struct item *items = items_create(7);
+    uint32_t count;
+
+    reset(0);
+    expect_null(leat__runq_steal_half(&ring, &other, &count));
+    expect_eq(count, 0);
+    fill(&ring, items, 7);
+    expect_eq(item_take(leat__runq_steal_half(&ring, &other, &count)), 0);
+    expect_eq(count, 4);
+    expect_eq(leat__runq_len(&ring), 3);
+    for (uint32_t i = 1; i < 4; i++)
+        expect_eq(item_take(leat__runq_pop(&other)), i);
+    for (uint32_t i = 4; i < 7; i++)
+        expect_eq(item_take(leat__runq_pop(&ring)), i);
+    items_destroy(items, 7);
+}
+
+LEAT_TEST(runq, thief_with_a_full_ring_takes_one)
+{
+    struct item *items = items_create(2 * SLOTS);
+    struct leat__batch batch = { 0 };
+    uint32_t count;
+
+    reset(0);
+    fill(&ring, items, SLOTS);
+    fill(&other, items + SLOTS, SLOTS);
+    expect_eq(item_take(leat__runq_steal_half(&ring, &other, &count)), 0);
+    expect_eq(count, 1);
+    leat__runq_pop_batch(&ring, SLOTS, &batch);
+    leat__runq_pop_batch(&other, SLOTS, &batch);
+    expect_eq(items_take(&batch), 2 * SLOTS - 1);
+    items_destroy(items, 2 * SLOTS);
+}
+
+/* One owner, three thieves that also steal from each other, until all items are taken. */
+enum { THIEVES = 3, STORM = 200000 / TEST_SLOWDOWN };
+
+static struct leat__runq rings[THIEVES + 1];
+static LEAT_ATOMIC(unsigned) thieves_started;
+static LEAT_ATOMIC(uint32_t) taken;
+
+static void *thieve(void *arg)
+{
+    /* relaxed: a number for each; a count that is only compared */
+    unsigned self = fetch_add_relaxed(&thieves_started, 1) + 1;
+    uint32_t n = 0;
+
+    (void)arg;
+    while (load_relaxed(&taken) < STORM) {
+        struct leat__link *link = leat__runq_pop(&rings[self]);
+        uint32_t count;
+
+        for (unsigned i = 1; !link && i <= THIEVES; i++)
+            link = leat__runq_steal_half(&rings[(self + i) % (THIEVES + 1)], &rings[self], &count);
+        if (link) {
+            item_take(link);
+            (void)fetch_add_relaxed(&taken, 1); /* relaxed: as above */
+        } else if (++n % 64 == 0) {
+            sched_yield();
+        }
+    }
+    return NULL;
+}
+
+LEAT_TEST(runq, storm_of_thieves_takes_each_item_once)
+{
+    struct item *items = items_create(STORM);
+    struct leat__batch batch = { 0 };
+    pthread_t threads[THIEVES];
+
+    store_relaxed(&thieves_started, 0); /* relaxed: no other thread yet */
+    store_relaxed(&taken, 0);
+    for (unsigned i = 0; i <= THIEVES; i++)
+        leat__runq_init(&rings[i]);
+    threads_start(threads, THIEVES, thieve, NULL);
+    for (uint32_t i = 0; i < STORM; i++) {
+        struct leat__link *link = i % 5 == 0 ? leat__runq_pop(&rings[0]) : NULL;
+        uint32_t n = link ? 1 : 0;
+
+        if (link)
+            item_take(link);
+        while (!leat__runq_push(&rings[0], &items[i].link)) {
+            leat__runq_take_half(&rings[0], &batch);
+            n += items_take(&batch);
+        }
+        (void)fetch_add_relaxed(&taken, n); /* relaxed: a count */
+    }
+    for (struct leat__link *link; (link = leat__runq_pop(&rings[0]));) {
+        item_take(link);
+        (void)fetch_add_relaxed(&taken, 1); /* relaxed: a count */
+    }
+    threads_join(threads, THIEVES);
+    items_destroy(items, STORM);
+}
