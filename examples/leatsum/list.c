@@ -137,7 +137,7 @@ int list_source(struct pipeline *pipeline, void *arg)
         lines_close(&lines);
     }
     if (err < 0 && err != -ENODATA) {
-        if (err == -ECANCELED || err == -ETIMEDOUT || err == -ENOMEM)
+        if (err == -ENOMEM || leat_cancelled() < 0)
             return err;
         list->unread = true;
         err = console_say_name(pipeline->console, list->name, leat_error_text(err));

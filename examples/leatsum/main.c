@@ -21,31 +21,27 @@
 #define PATIENCE (2 * LEAT_SEC)
 
 struct app {
-    struct options    options;
-    struct console    console;
-    struct counts     counts;
-    struct pipeline   pipeline;
-    struct progress   progress;
-    struct tree       tree;
-    struct list       list;
-    struct leat_scope *scope;
-    int               signal; /* that ended it; 0: none */
-    bool              failed; /* exit status 1 */
-    int               status;
+    struct options       options;
+    struct console       console;
+    struct counts        counts;
+    struct pipeline      pipeline;
+    struct progress      progress;
+    struct tree          tree;
+    struct list          list;
+    struct leat_signals *signals;
+    struct leat_scope   *scope;
+    int                  signal; /* that ended it; 0: none */
+    bool                 failed; /* exit status 1 */
+    int                  status;
 };
 
 /* The first signal asks for an orderly end; a second one has its usual effect. */
 static int watch_signals(void *arg)
 {
-    struct app          *app = arg;
-    struct leat_signals *signals;
-    int                  number, err;
+    struct app *app = arg;
+    int         number = leat_signals_wait(app->signals);
 
-    err = leat_signals_open(&signals, (const int[]){ SIGINT, SIGTERM }, 2);
-    if (err < 0)
-        return 0; /* then they kill, as anywhere */
-    number = leat_signals_wait(signals);
-    leat_signals_close(signals);
+    leat_signals_close(app->signals);
     if (number > 0) {
         app->signal = number;
         leat_scope_cancel(app->scope);
@@ -85,10 +81,14 @@ static int work(struct app *app)
 {
     int err;
 
+    err = leat_signals_open(&app->signals, (const int[]){ SIGINT, SIGTERM }, 2);
+    if (err < 0)
+        return err;
+
     LEAT_SCOPE(scope);
     app->scope = &scope;
     leat_spawn(&scope, watch_signals, app);
-    if (isatty(STDERR_FILENO))
+    if (isatty(STDERR_FILENO) && !app->options.status)
         leat_spawn(&scope, progress_show, &app->progress);
     err = app->options.check ? check_lists(app) : sum_trees(app);
     leat_scope_cancel(&scope);

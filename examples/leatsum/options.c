@@ -150,11 +150,12 @@ static int print_and_exit(const char *text)
 
 int options_parse(struct options *ret, int argc, char **argv)
 {
-    static char   *standard_input[] = { (char[]){ "-" }, NULL };
+    static char    program[] = "leatsum", dash[] = "-";
+    static char   *standard_input[] = { dash };
     struct options options = { .memory = (size_t)64 << 20 };
     int            option;
 
-    argv[0] = (char[]){ "leatsum" }; /* getopt's messages begin with it */
+    argv[0] = program; /* getopt's messages begin with it */
     while ((option = getopt_long(argc, argv, "cj:Lm:vw", long_options, NULL)) != -1) {
         switch (option) {
         case 'c': options.check = true; break;

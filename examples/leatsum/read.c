@@ -46,16 +46,14 @@ struct reader {
     size_t           cut_bytes; /* else so much of it stands behind them */
 };
 
-/* A cancel ends the reader; any other error is the item's. */
-static bool must_stop(ssize_t err)
-{
-    return err == -ECANCELED || err == -ETIMEDOUT;
-}
-
+/* A cancel ends the reader; any other error is the item's. (A file's own error may be any number,
+ * so it is not by the number that they are told apart.) */
 static int fail_item(struct item *item, ssize_t err, const char *problem)
 {
-    if (must_stop(err))
-        return (int)err;
+    int cancelled = leat_cancelled();
+
+    if (cancelled < 0)
+        return cancelled;
     item->err = (int)err;
     item->problem = problem;
     return 0;
@@ -277,8 +275,10 @@ static int read_cut(struct reader *reader)
 /* Whoever finishes the last item of a batch passes it on. */
 static int finish(struct pipeline *pipeline, struct batch *batch, unsigned items)
 {
+    unsigned left = batch->unfinished -= items;
+
     pipeline->counts->done += items;
-    return (batch->unfinished -= items) == 0 ? leat_send(&pipeline->done, &batch) : 0;
+    return left == 0 ? leat_send(&pipeline->done, &batch) : 0;
 }
 
 static int read_part(struct reader *reader, struct part part)

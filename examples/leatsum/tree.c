@@ -87,10 +87,8 @@ static int add_root(struct merge *merge, const char *path)
     if (strcmp(path, "-") == 0)
         return feed_add_stdin(feed, &item);
     err = leat_file_stat_path(path, true, &status);
-    if (err == -ECANCELED || err == -ETIMEDOUT)
-        return err;
     if (err < 0)
-        return add_failure(feed, path, err, NULL);
+        return leat_cancelled() < 0 ? leat_cancelled() : add_failure(feed, path, err, NULL);
     if (S_ISDIR(status.st_mode))
         return open_walk(merge, path);
     if (!S_ISREG(status.st_mode))
