@@ -36,7 +36,7 @@ void pipeline_init(struct pipeline *pipeline, const struct options *options,
     struct leat_stats stats;
     size_t            readers = READERS_PER_WORKER;
 
-    if (leat_stats(&stats) == 0)
+    if (leat_stats_read(&stats) == 0)
         readers *= stats.workers;
     if (readers > options->memory / OPTIONS_MEMORY_MIN)
         readers = options->memory / OPTIONS_MEMORY_MIN;

@@ -49,7 +49,7 @@ int progress_summary(const struct progress *progress, uint64_t files, uint64_t b
 {
     double            wall = seconds(leat_now() - progress->start);
     struct leat_stats stats;
-    int               err = leat_stats(&stats);
+    int               err = leat_stats_read(&stats);
 
     if (err < 0)
         return err;

@@ -13,6 +13,7 @@
 #include "pipeline.h"
 
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -275,10 +276,10 @@ static int read_cut(struct reader *reader)
 /* Whoever finishes the last item of a batch passes it on. */
 static int finish(struct pipeline *pipeline, struct batch *batch, unsigned items)
 {
-    unsigned left = batch->unfinished -= items;
+    bool last = atomic_fetch_sub(&batch->unfinished, items) == items;
 
     pipeline->counts->done += items;
-    return left == 0 ? leat_send(&pipeline->done, &batch) : 0;
+    return last ? leat_send(&pipeline->done, &batch) : 0;
 }
 
 static int read_part(struct reader *reader, struct part part)

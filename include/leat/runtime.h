@@ -91,7 +91,7 @@ struct leat_stats {
 };
 
 /* Returns -EPERM when the caller is not in a runtime. Never blocks; the sum is not a snapshot. */
-LEAT_API int leat_stats(struct leat_stats *ret);
+LEAT_API int leat_stats_read(struct leat_stats *ret);
 
 /* Index of the worker that runs the caller, 0 to workers - 1; -1 on a plain thread.
  * It may change at every suspension unless the task is pinned. */

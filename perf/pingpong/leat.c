@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two tasks and two channels. Across workers both tasks are pinned: while the first computes, the
- * second is taken by the other worker, which is idle; nothing else holds them apart.
+ * Two tasks and two channels. Across workers each is pinned to the worker of the task that spawned
+ * it, and those two were computing at the same time, so they were not on one worker.
  */
 #include <leat/leat.h>
 
@@ -18,8 +18,13 @@ struct game {
     const struct perf_args *args;
     number_chan             requests, replies;
     int                     rounds;
-    bool                    across;
-    atomic_int              echo_worker; /* -1 until the echoing task has started */
+    int                     echo_worker; /* set before the first reply */
+    atomic_int              seated;      /* tasks that hold a worker */
+};
+
+struct seat {
+    struct game  *game;
+    leat_task_fn *player;
 };
 
 static int echo(void *arg)
@@ -28,7 +33,7 @@ static int echo(void *arg)
     int64_t      number;
     int          err;
 
-    atomic_store(&game->echo_worker, leat_worker());
+    game->echo_worker = leat_worker();
     while ((err = leat_recv(&game->requests, &number)) == 0)
         if ((err = leat_send(&game->replies, &number)) != 0)
             break;
@@ -48,27 +53,55 @@ static void play(void *data)
 static int serve(void *arg)
 {
     struct game *game = arg;
-    int64_t      give_up = perf_now_ns() + 1000000000;
 
-    if (game->across) {
-        while (atomic_load(&game->echo_worker) < 0)
-            if (perf_now_ns() > give_up)
-                perf_die("no other worker took the second task within a second", 0);
-        if (atomic_load(&game->echo_worker) == leat_worker())
-            perf_die("both tasks are on one worker", 0);
-    }
     perf_repeat_ns(game->args, game->rounds, play, game);
+    if (game->rounds == ROUNDS_ACROSS && game->echo_worker == leat_worker())
+        perf_die("both tasks are on one worker", 0);
     leat_close(&game->requests);
     return 0;
 }
 
+/* Hold this worker until the other one is held as well, then leave it to a pinned player. */
+static int take_seat(void *arg)
+{
+    struct seat *seat = arg;
+    int64_t      give_up = perf_now_ns() + 1000000000;
+    LEAT_SCOPE(scope, .on_error = LEAT_CANCEL);
+
+    atomic_fetch_add(&seat->game->seated, 1);
+    while (atomic_load(&seat->game->seated) < 2)
+        if (perf_now_ns() > give_up)
+            perf_die("no other worker took the second task within a second", 0);
+    leat_spawn_opt(&scope, seat->player, seat->game, LEAT_TASK_OPTIONS(.pinned = true));
+    return leat_scope_join(&scope);
+}
+
+static int play_across(struct game *game)
+{
+    struct seat seats[] = { { game, serve }, { game, echo } };
+    LEAT_SCOPE(scope, .on_error = LEAT_CANCEL);
+
+    leat_spawn(&scope, take_seat, &seats[0]);
+    leat_spawn(&scope, take_seat, &seats[1]);
+    return leat_scope_join(&scope);
+}
+
+static int play_on_one(struct game *game)
+{
+    LEAT_SCOPE(scope, .on_error = LEAT_CANCEL);
+
+    leat_spawn(&scope, serve, game);
+    leat_spawn(&scope, echo, game);
+    return leat_scope_join(&scope);
+}
+
 static int app(void *arg)
 {
-    struct game             *game = arg;
-    const char              *question = game->args->question;
-    size_t                   capacity = strcmp(question, "pingpong_unbuffered") == 0 ? 0 : 1;
-    struct leat_task_options pinned = { .size = sizeof pinned };
-    int                      err = leat_chan_open(&game->requests, .capacity = capacity);
+    struct game *game = arg;
+    const char  *question = game->args->question;
+    size_t       capacity = strcmp(question, "pingpong_unbuffered") == 0 ? 0 : 1;
+    int          err = leat_chan_open(&game->requests, .capacity = capacity);
+    bool         across;
 
     if (err)
         return err;
@@ -80,19 +113,15 @@ static int app(void *arg)
     if (leat_chan_capacity(game->requests.chan) != capacity)
         perf_skip("this leat has no channels of capacity 0");
 
-    game->across = strcmp(question, "pingpong_across") == 0;
-    game->rounds = game->across ? ROUNDS_ACROSS : ROUNDS_SAME;
-    pinned.pinned = game->across;
-    LEAT_SCOPE(scope, .on_error = LEAT_CANCEL);
-    leat_spawn_opt(&scope, serve, game, &pinned);
-    leat_spawn_opt(&scope, echo, game, &pinned);
-    return leat_scope_join(&scope);
+    across = strcmp(question, "pingpong_across") == 0;
+    game->rounds = across ? ROUNDS_ACROSS : ROUNDS_SAME;
+    return across ? play_across(game) : play_on_one(game);
 }
 
 int main(int argc, char **argv)
 {
     struct perf_args args = perf_args_parse(argc, argv);
-    struct game      game = { .args = &args, .echo_worker = -1 };
+    struct game      game = { .args = &args };
 
     return leat_main(app, &game, LEAT_OPTIONS(.workers = (unsigned)args.workers));
 }

@@ -44,7 +44,7 @@ static int measure(void *arg)
     bool                    one = strcmp(args->question, "spawn_one") == 0;
 
     perf_repeat_ns(args, TASKS, one ? spawn_one : spawn_flat, NULL);
-    if (leat_stats(&stats) || stats.spawns < (uint64_t)TASKS * ((uint64_t)args->samples + 1))
+    if (leat_stats_read(&stats) || stats.spawns < (uint64_t)TASKS * ((uint64_t)args->samples + 1))
         perf_die("not all tasks were spawned", 0);
     return 0;
 }

@@ -10,7 +10,6 @@
  * Walking itself is directory reads, which have no asynchronous form worth having: io_uring has no
  * getdents, and a hand-over for each directory would cost more than the directory. */
 #include "io/walk.h"
-#include "base/check.h"
 #include "platform/clock.h"
 #include "task/self.h"
 
@@ -19,7 +18,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define FILL_BYTES  ((size_t)64 << 10)
 #define FILL_NS_MAX (5 * LEAT_MSEC)
@@ -76,20 +74,12 @@ int leat__walk_emit(struct leat_walk *walk, enum leat_walk_type type, int err, c
     return 0;
 }
 
-static int step(struct leat_walk *walk, struct leat__walk_level *level)
+static int emit_next(struct leat_walk *walk, struct leat__walk_level *level)
 {
-    const struct leat__walk_item *item = &level->items[level->next];
-    int err;
+    const struct leat__walk_item *item = &level->items[level->next++];
 
-    if (item->kind >= LEAT__WALK_ENTER) {
-        err = leat_cancelled();
-        return err ? err : leat__walk_enter(walk, item);
-    }
-    err = leat__walk_emit(walk, (enum leat_walk_type)item->kind, -(int)item->err,
-                          level->names + item->name, item->bytes, level->path_bytes);
-    if (!err)
-        level->next++;
-    return err;
+    return leat__walk_emit(walk, (enum leat_walk_type)item->kind, -(int)item->err,
+                           level->names + item->name, item->bytes, level->path_bytes);
 }
 
 /* On the blocking pool. */
@@ -108,9 +98,11 @@ static int fill(void *arg)
 
         if (level->next == level->count)
             leat__walk_leave(walk);
+        else if (level->items[level->next].kind < LEAT__WALK_ENTER)
+            err = emit_next(walk, level);
+        else if (leat__clock_now() - begin < FILL_NS_MAX)
+            err = leat__walk_enter(walk, &level->items[level->next]);
         else
-            err = step(walk, level);
-        if (level->next == 0 && leat__clock_now() - begin > FILL_NS_MAX)
             break;
     }
     walk->finished = walk->begun && walk->depth == 0;

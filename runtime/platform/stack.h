@@ -12,9 +12,9 @@
  * (a mapping per stack would end at 32,754 of them); and the stride between stacks is kept short,
  * because page tables cost 4 KiB for each 2 MiB of addresses touched.
  *
- *     low addresses                                                      high addresses
- *     | guard | ................ usable .................. first frames | header | colour | guard...
- *             ^ low                                                     ^ the struct      ^ next one
+ *     low addresses                                                high addresses
+ *     | guard | ............ usable ............ first frames | header | colour | guard ...
+ *             ^ low                                           ^ the struct      ^ the next slot
  *
  * The colour is a gap of 0 to 15 times 128 bytes at the top: without it the busy ends of all stacks
  * would fall into the same few cache sets.

@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-int leat_stats(struct leat_stats *ret)
+int leat_stats_read(struct leat_stats *ret)
 {
     struct leat__runtime *runtime = leat__runtime_current();
     struct leat__probe probe;

@@ -43,15 +43,17 @@ void leat_scope_enter(struct leat_scope *public, const struct leat_scope_options
     self->scope = scope;
 }
 
-/* Remember the first error; unless siblings are to finish, it ends them. */
+/* Remember the first error; unless siblings are to finish, it ends them. A child that only met the
+ * scope's own deadline ends nobody: all meet it, and shall read -ETIMEDOUT, not -ECANCELED. */
 void leat__scope_fail(struct leat__scope *scope, int err)
 {
     int none = 0;
 
     /* relaxed: join reads it after it acquired the end of every child */
     (void)cas_relaxed(&scope->error, &none, err);
-    if (!scope->collect)
-        leat__bound_end(scope);
+    if (scope->collect || (err == -ETIMEDOUT && scope->own_deadline <= leat__clock_now()))
+        return;
+    leat__bound_end(scope);
 }
 
 /* One child fewer: a spawner that waits at the limit takes its place. */

@@ -104,8 +104,8 @@ static inline bool leat__word_abandon(LEAT_ATOMIC(uint64_t) *word)
 /* In the next context: the waiter is saved. Returns true to leave it parked, false to ready it. */
 static inline bool leat__word_commit(LEAT_ATOMIC(uint64_t) *word)
 {
-    /* relaxed: the compare-and-swaps below decide */
-    uint64_t old = load_relaxed(word);
+    /* acquire, as in a compare-and-swap that fails: pairs with wake's release of DONE (O1) */
+    uint64_t old = load_acquire(word);
 
     for (;;) {
         uint64_t next = old & ~LEAT__WORD_STATE;
@@ -118,7 +118,6 @@ static inline bool leat__word_commit(LEAT_ATOMIC(uint64_t) *word)
             next |= LEAT__WORD_CLAIMED;
             break;
         default:
-            fence_acquire(); /* O1: pairs with wake's release of DONE */
             return false;
         }
         if (cas_weak_acq_rel(word, &old, next)) /* O1: release of the saved context to claim, wake */

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c chan/chan.c
+ * model: flags -DLEAT__LOCK_SPINS=0
+ *
+ * Channels: each element that was sent is received once, in order, whatever closes or cancels. */
+#include <errno.h>
+#include <leat/chan.h>
+
+#include "tasks.h"
+
+static struct leat_chan *chan;
+static struct leat__scope scope;
+static int sent[8], received[8];
+
+static void reset(size_t capacity, struct leat__scope *in)
+{
+    struct leat_chan_options options = { .size = sizeof options, .capacity = capacity };
+
+    tasks_reset(in);
+    memset(sent, 0, sizeof sent);
+    memset(received, 0, sizeof received);
+    model_check(leat_chan_create(&chan, sizeof(int), &options) == 0);
+}
+
+static int send(int i)
+{
+    int element, err;
+
+    model_plain_write(&element);
+    element = i;
+    err = leat_chan_send(chan, &element);
+    model_plain_write(&element);
+    sent[i] += err == 0;
+    return err;
+}
+
+/* Returns the element, or an error. */
+static int receive(void)
+{
+    int element = -1, err;
+
+    model_plain_write(&element);
+    err = leat_chan_recv(chan, &element);
+    model_plain_read(&element);
+    model_check((element == -1) == (err != 0));
+    if (err)
+        return err;
+    model_check(element >= 0 && element < 8);
+    received[element]++;
+    return element;
+}
+
+/* At the end: what was sent was received, or is still inside. */
+static void check_conserved(void)
+{
+    int element;
+
+    while (leat_chan_try_recv(chan, &element) == 0)
+        received[element]++;
+    for (int i = 0; i < 8; i++)
+        model_check(sent[i] == received[i] && sent[i] <= 1);
+    leat_chan_free(chan);
+}
+
+static void send_two(void *arg)
+{
+    int i = (int)(intptr_t)arg;
+
+    model_check(send(i) == 0);
+    model_check(send(i + 1) == 0);
+}
+
+static void send_one(void *arg)
+{
+    int err = send((int)(intptr_t)arg);
+
+    model_check(err == 0 || err == -EPIPE || err == -ECANCELED);
+}
+
+static void receive_two(void *arg)
+{
+    int first = receive(), second = receive();
+
+    (void)arg;
+    model_check(first >= 0 && second >= 0);
+    if (first / 4 == second / 4) /* of one sender */
+        model_check(first < second);
+}
+
+static void receive_one(void *arg)
+{
+    int err = receive();
+
+    (void)arg;
+    model_check(err >= 0 || err == -EPIPE || err == -ECANCELED);
+}
+
+static void receive_to_the_end(void *arg)
+{
+    int err;
+
+    (void)arg;
+    while ((err = receive()) >= 0)
+        ;
+    model_check(err == -EPIPE);
+}
+
+static void close_it(void *arg)
+{
+    (void)arg;
+    leat_chan_close(chan);
+}
+
+static void send_two_and_close(void *arg)
+{
+    send_two(arg);
+    leat_chan_close(chan);
+}
+
+static void cancel(void *arg)
+{
+    (void)arg;
+    leat__bound_end(&scope);
+}
+
+MODEL_DRIVER(chan_rendezvous_passes_two)
+{
+    reset(0, NULL);
+    model_spawn(send_two, (void *)(intptr_t)0);
+    model_spawn(receive_two, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_of_one_passes_two)
+{
+    reset(1, NULL);
+    model_spawn(send_two, (void *)(intptr_t)0);
+    model_spawn(receive_two, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_between_a_task_and_a_plain_thread)
+{
+    reset(1, NULL);
+    tasks_make_plain(2);
+    model_spawn(send_two, (void *)(intptr_t)0);
+    model_spawn(receive_two, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_two_senders_one_receiver)
+{
+    reset(1, NULL);
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(send_one, (void *)(intptr_t)4);
+    model_spawn(receive_two, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_one_sender_two_receivers)
+{
+    reset(1, NULL);
+    model_spawn(send_two, (void *)(intptr_t)0);
+    model_spawn(receive_one, NULL);
+    model_spawn(receive_one, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_closed_is_drained_and_then_at_its_end)
+{
+    reset(1, NULL);
+    model_spawn(send_two_and_close, (void *)(intptr_t)0);
+    model_spawn(receive_to_the_end, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_close_wakes_receivers)
+{
+    reset(1, NULL);
+    model_spawn(receive_one, NULL);
+    model_spawn(receive_one, NULL);
+    model_spawn(close_it, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_close_wakes_senders)
+{
+    reset(0, NULL);
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(send_one, (void *)(intptr_t)4);
+    model_spawn(close_it, NULL);
+    model_run();
+    check_conserved();
+}
+
+/* A cancel wakes both, or finds them done. */
+MODEL_DRIVER(chan_cancel_loses_no_element)
+{
+    reset(1, &scope);
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(receive_one, NULL);
+    model_spawn(cancel, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_cancel_against_a_rendezvous)
+{
+    reset(0, &scope);
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(receive_one, NULL);
+    model_spawn(cancel, NULL);
+    model_run();
+    check_conserved();
+}

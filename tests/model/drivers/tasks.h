@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* tasks.h: model threads as tasks and plain threads, for what stands on task/wait.h. The rooms
+ * below task are played here: the scheduler's two verbs by the model's, the clock stands still,
+ * and a timer fires when a thread of the driver says so. */
+#ifndef LEAT_MODEL_TASKS_H
+#define LEAT_MODEL_TASKS_H
+
+#include <string.h>
+
+#include "model.h"
+#include "platform/clock.h"
+#include "task/runtime.h"
+#include "task/task.h"
+#include "task/waitlist.h"
+
+enum { TASKS = 5 }; /* 0 is the body */
+
+static struct leat__self selves[TASKS];
+static struct leat__waiter waiters[TASKS];
+static struct leat__fiber fibers[TASKS];
+static struct leat__timer *armed[TASKS]; /* whose wait has a deadline */
+static struct leat__runtime runtime;
+static struct leat__probe probe;
+
+/* In the body: all are tasks, in scope, or outside of any (NULL). */
+static inline void tasks_reset(struct leat__scope *scope)
+{
+    memset(selves, 0, sizeof selves);
+    memset(armed, 0, sizeof armed);
+    for (int i = 0; i < TASKS; i++) {
+        waiters[i].word = 0;
+        waiters[i].fiber = &fibers[i];
+        selves[i].waiter = &waiters[i];
+        selves[i].scope = scope;
+        selves[i].budget = 1000;
+    }
+    if (scope) {
+        memset(scope, 0, sizeof *scope);
+        scope->owner = &selves[0];
+        scope->waiter = &waiters[0];
+        scope->deadline = scope->own_deadline = LEAT_NEVER;
+    }
+}
+
+/* In the body, after tasks_reset: thread i is a plain thread, which sleeps on its word. */
+static inline void tasks_make_plain(int i)
+{
+    waiters[i].fiber = NULL;
+}
+
+/* In a thread: time goes by: the wait of task i ends if it has a deadline. */
+static inline void tasks_fire(int i)
+{
+    struct leat__timer *timer = armed[i];
+
+    if (timer) {
+        armed[i] = NULL;
+        timer->fire(timer->arg, timer->value);
+    }
+}
+
+struct leat__self *leat__self(void)
+{
+    return &selves[model_self()];
+}
+
+struct leat__parking {
+    leat__commit_fn *commit;
+    void *arg;
+    struct leat__fiber *fiber;
+};
+
+static bool tasks_commit(void *arg)
+{
+    struct leat__parking *parking = arg;
+
+    return parking->commit(parking->fiber, parking->arg);
+}
+
+void leat__park(leat__commit_fn *commit, void *arg)
+{
+    struct leat__parking parking = { commit, arg, &fibers[model_self()] };
+
+    model_park(tasks_commit, &parking);
+}
+
+void leat__ready(struct leat__fiber *fiber)
+{
+    model_ready((int)(fiber - fibers));
+}
+
+void leat__give_way(void)
+{
+}
+
+leat_time leat__clock_now(void)
+{
+    return 0;
+}
+
+struct leat__worker *leat__worker_current(void)
+{
+    return (struct leat__worker *)(void *)&runtime;
+}
+
+struct leat__sched *leat__worker_sched(const struct leat__worker *worker)
+{
+    (void)worker;
+    return NULL;
+}
+
+void *leat__sched_runtime(const struct leat__sched *sched)
+{
+    (void)sched;
+    return &runtime;
+}
+
+unsigned leat__worker_index(const struct leat__worker *worker)
+{
+    (void)worker;
+    return 0;
+}
+
+leat_time leat__worker_looked(const struct leat__worker *worker)
+{
+    (void)worker;
+    return 0;
+}
+
+struct leat__probe *leat__worker_probe(struct leat__worker *worker)
+{
+    (void)worker;
+    return &probe;
+}
+
+void leat__timer_arm(struct leat__wheel *wheel, struct leat__timer *timer, leat_time when)
+{
+    (void)wheel;
+    (void)when;
+    armed[model_self()] = timer;
+}
+
+void leat__timer_disarm(struct leat__timer *timer)
+{
+    (void)timer;
+    armed[model_self()] = NULL;
+}
+
+#endif

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c
+ * model: flags -DLEAT__LOCK_SPINS=0
+ *
+ * Waiting: event, timeout and cancel race for a wait; one wins, nothing is lost, nobody is woken
+ * twice or forgotten. The object waited for is a semaphore of a few lines. */
+#include <errno.h>
+
+#include "tasks.h"
+
+static struct leat__lock lock;
+static struct leat__waitlist list;
+static int permits, got[TASKS];
+static struct leat__scope scope;
+
+static void post(void *arg)
+{
+    struct leat__waitnode *node;
+
+    (void)arg;
+    leat__lock(&lock);
+    node = leat__waitlist_claim(&list);
+    if (node) {
+        struct leat__waiter *waiter = node->ticket.waiter;
+
+        model_plain_write(node->data); /* the waiter's frame */
+        *(int *)node->data = 1;
+        leat__unlock(&lock);
+        leat__wake(waiter);
+        return;
+    }
+    permits++;
+    leat__unlock(&lock);
+}
+
+static void post_twice(void *arg)
+{
+    post(arg);
+    post(arg);
+}
+
+/* Returns 0 with a permit, or an error without. */
+static int acquire(void)
+{
+    int delivered = 0, err;
+    struct leat__waitnode node = { .data = &delivered };
+
+    model_plain_write(&delivered);
+    leat__lock(&lock);
+    if (permits > 0) {
+        permits--;
+        leat__unlock(&lock);
+        got[model_self()]++;
+        return 0;
+    }
+    err = leat__waitlist_wait(&list, &node, &lock);
+    model_plain_read(&delivered);
+    model_check(delivered == (err == 0));
+    if (err == 0)
+        got[model_self()]++;
+    return err;
+}
+
+static void acquire_one(void *arg)
+{
+    (void)arg;
+    model_check(acquire() == 0);
+}
+
+static void acquire_two(void *arg)
+{
+    acquire_one(arg);
+    acquire_one(arg);
+}
+
+/* The cancel comes before, during or after the first wait, and sticks: the second one ends by it
+ * at the latest, for there is no other permit. */
+static void acquire_until_cancelled(void *arg)
+{
+    int err = acquire();
+
+    (void)arg;
+    if (err == 0)
+        err = acquire();
+    model_check(err == -ECANCELED);
+}
+
+static void cancel(void *arg)
+{
+    (void)arg;
+    leat__bound_end(&scope);
+}
+
+/* As leat__waitlist_wait, with a deadline of its own. */
+static bool acquire_by_deadline(void)
+{
+    int delivered = 0;
+    struct leat__waitnode node = { .data = &delivered };
+    struct leat__wait wait;
+
+    model_plain_write(&delivered);
+    leat__lock(&lock);
+    if (permits > 0) {
+        permits--;
+        leat__unlock(&lock);
+        return true;
+    }
+    model_check(leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, 100) == 0);
+    node.ticket = wait.ticket;
+    leat__waitlist_push(&list, &node);
+    if (leat__wait_park(&wait, &lock) != LEAT__CAUSE_EVENT) {
+        leat__lock(&lock);
+        leat__waitlist_remove(&list, &node);
+        leat__unlock(&lock);
+    }
+    model_plain_read(&delivered);
+    return delivered;
+}
+
+static void acquire_timed_then_untimed(void *arg)
+{
+    (void)arg;
+    if (!acquire_by_deadline())
+        model_check(acquire() == 0);
+}
+
+static void fire(void *arg)
+{
+    tasks_fire((int)(intptr_t)arg);
+}
+
+static void reset(struct leat__scope *in)
+{
+    lock = (struct leat__lock){ 0 };
+    list = (struct leat__waitlist){ 0 };
+    permits = 0;
+    memset(got, 0, sizeof got);
+    tasks_reset(in);
+}
+
+MODEL_DRIVER(wait_event_wakes_a_task)
+{
+    reset(NULL);
+    model_spawn(acquire_two, NULL);
+    model_spawn(post_twice, NULL);
+    model_run();
+    model_check(permits == 0 && !list.first);
+}
+
+MODEL_DRIVER(wait_event_wakes_a_plain_thread)
+{
+    reset(NULL);
+    tasks_make_plain(1);
+    model_spawn(acquire_two, NULL);
+    model_spawn(post_twice, NULL);
+    model_run();
+    model_check(permits == 0 && !list.first);
+}
+
+MODEL_DRIVER(wait_two_waiters_each_get_a_permit)
+{
+    reset(NULL);
+    model_spawn(acquire_one, NULL);
+    model_spawn(acquire_one, NULL);
+    model_spawn(post_twice, NULL);
+    model_run();
+    model_check(permits == 0 && !list.first);
+}
+
+MODEL_DRIVER(wait_event_and_timeout_race_for_a_task)
+{
+    reset(NULL);
+    model_spawn(acquire_timed_then_untimed, NULL);
+    model_spawn(post, NULL);
+    model_spawn(fire, (void *)(intptr_t)1);
+    model_run();
+    model_check(permits == 0 && !list.first);
+}
+
+MODEL_DRIVER(wait_event_and_timeout_race_for_a_plain_thread)
+{
+    reset(NULL);
+    tasks_make_plain(1);
+    model_spawn(acquire_timed_then_untimed, NULL);
+    model_spawn(post, NULL);
+    model_run();
+    model_check(permits == 0 && !list.first);
+}
+
+MODEL_DRIVER(wait_event_and_cancel_race_for_a_task)
+{
+    reset(&scope);
+    model_spawn(acquire_until_cancelled, NULL);
+    model_spawn(post, NULL);
+    model_spawn(cancel, NULL);
+    model_run();
+    model_check(permits + got[1] == 1 && !list.first);
+}
+
+MODEL_DRIVER(wait_event_and_cancel_race_for_a_plain_thread)
+{
+    reset(&scope);
+    tasks_make_plain(1);
+    model_spawn(acquire_until_cancelled, NULL);
+    model_spawn(post, NULL);
+    model_spawn(cancel, NULL);
+    model_run();
+    model_check(permits + got[1] == 1 && !list.first);
+}
+
+/* A shielded wait is not ended by a cancel, and the cancel is not forgotten. */
+static void acquire_shielded(void *arg)
+{
+    (void)arg;
+    selves[1].shield++;
+    model_check(acquire() == 0);
+    selves[1].shield--;
+    model_check(acquire() == -ECANCELED);
+}
+
+MODEL_DRIVER(wait_shielded_from_a_cancel)
+{
+    reset(&scope);
+    model_spawn(acquire_shielded, NULL);
+    model_spawn(post, NULL);
+    model_spawn(cancel, NULL);
+    model_run();
+    model_check(permits == 0 && got[1] == 1 && !list.first);
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+/* leat_run: what it returns, what it refuses, what it leaves behind (nothing). The room is `run`;
+ * the folder cannot be, since tests/run is the script that runs all tests. */
+#include "harness/test.h"
+
+#include <leat/leat.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+static int give(void *arg)
+{
+    return *(int *)arg;
+}
+
+LEAT_TEST(run, returns_what_the_function_returned)
+{
+    int zero = 0, positive = 42, negative = -ENOENT;
+
+    expect_eq(leat_run(give, &zero, NULL), 0);
+    expect_eq(leat_run(give, &positive, NULL), 42);
+    expect_err(leat_run(give, &negative, NULL), -ENOENT);
+}
+
+LEAT_TEST(run, main_turns_results_into_exit_statuses)
+{
+    int zero = 0, positive = 7, large = 4000, negative = -EIO;
+
+    expect_eq(leat_main(give, &zero, NULL), 0);
+    expect_eq(leat_main(give, &positive, NULL), 7);
+    expect_eq(leat_main(give, &large, NULL), 1);
+    expect_eq(leat_main(give, &negative, NULL), 1);
+}
+
+LEAT_TEST(run, bad_options_are_refused)
+{
+    int zero = 0;
+    struct leat_options short_one = { .size = 8 };
+
+    expect_err(leat_run(give, &zero, &short_one), -EINVAL);
+    expect_err(leat_run(give, &zero, LEAT_OPTIONS(.workers = 5000)), -EINVAL);
+    expect_err(leat_run(give, &zero, LEAT_OPTIONS(.stack_bytes = 1000)), -EINVAL);
+    expect_err(leat_run(give, &zero, LEAT_OPTIONS(.reactor = (enum leat_reactor)9)), -EINVAL);
+}
+
+static void with_environment(const char *name, const char *value, int want)
+{
+    int zero = 0;
+
+    setenv(name, value, 1);
+    expect_err(leat_run(give, &zero, NULL), want);
+    unsetenv(name);
+}
+
+LEAT_TEST(run, the_environment_is_read_and_nonsense_in_it_is_an_error)
+{
+    with_environment("LEAT_WORKERS", "3", 0);
+    with_environment("LEAT_WORKERS", "", 0);
+    with_environment("LEAT_WORKERS", "0", -EINVAL);
+    with_environment("LEAT_WORKERS", "-1", -EINVAL);
+    with_environment("LEAT_WORKERS", "two", -EINVAL);
+    with_environment("LEAT_WORKERS", "99999999999999999999999", -EINVAL);
+    with_environment("LEAT_REACTOR", "epoll", 0);
+    with_environment("LEAT_REACTOR", "kqueue", -EINVAL);
+    with_environment("LEAT_SEED", "12", 0);
+    with_environment("LEAT_SEED", "x", -EINVAL);
+    with_environment("LEAT_LOG", "debug", 0);
+    with_environment("LEAT_LOG", "loud", -EINVAL);
+}
+
+static int workers_seen(void *arg)
+{
+    struct leat_stats stats;
+
+    expect_ok(leat_stats_read(&stats));
+    *(unsigned *)arg = stats.workers;
+    return 0;
+}
+
+LEAT_TEST(run, the_programs_options_win_over_the_environment)
+{
+    unsigned workers = 0;
+
+    setenv("LEAT_WORKERS", "3", 1);
+    expect_ok(leat_run(workers_seen, &workers, LEAT_OPTIONS(.workers = 2)));
+    expect_eq(workers, 2u);
+    expect_ok(leat_run(workers_seen, &workers, NULL));
+    expect_eq(workers, 3u);
+    unsetenv("LEAT_WORKERS");
+}
+
+static int run_inside(void *arg)
+{
+    return leat_run(give, arg, NULL);
+}
+
+LEAT_TEST(run, a_runtime_inside_a_task_is_refused)
+{
+    int zero = 0;
+
+    expect_err(leat_run(run_inside, &zero, NULL), -EDEADLK);
+}
+
+struct lines {
+    int  count;
+    char last[512];
+};
+
+static void keep_line(void *arg, enum leat_log_level level, const char *line)
+{
+    struct lines *lines = arg;
+
+    (void)level;
+    lines->count++;
+    snprintf(lines->last, sizeof lines->last, "%s", line);
+}
+
+LEAT_TEST(run, the_start_report_is_one_line_and_only_when_asked_for)
+{
+    struct lines lines = { 0 };
+    int zero = 0;
+
+    expect_ok(leat_run(give, &zero, LEAT_OPTIONS(.log = keep_line, .log_arg = &lines)));
+    expect_eq(lines.count, 0);
+    expect_ok(leat_run(give, &zero, LEAT_OPTIONS(.log = keep_line, .log_arg = &lines, .workers = 2,
+                                                 .log_level = LEAT_LOG_INFO,
+                                                 .reactor = LEAT_REACTOR_EPOLL)));
+    expect_eq(lines.count, 1);
+    expect_contains(lines.last, "2 workers");
+    expect_contains(lines.last, "epoll");
+}
+
+static int threads_of_this_process(void)
+{
+    char line[256];
+    int threads = -1;
+    FILE *file = fopen("/proc/self/status", "r");
+
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, "Threads:", 8) == 0)
+            threads = atoi(line + 8);
+    if (file)
+        fclose(file);
+    return threads;
+}
+
+static int compute_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+static int use_everything(void *arg)
+{
+    int err = leat_blocking(compute_nothing, arg);
+
+    if (!err)
+        err = leat_compute(compute_nothing, arg);
+    if (!err)
+        err = leat_sleep(100 * LEAT_USEC);
+    return err;
+}
+
+LEAT_TEST(run, a_hundred_runs_leave_no_thread_and_no_descriptor)
+{
+    int threads = threads_of_this_process(), fds = test_count_fds();
+
+    for (int i = 0; i < 100 / TEST_SLOWDOWN; i++)
+        expect_ok(leat_run(use_everything, NULL, LEAT_OPTIONS(.workers = 1 + (unsigned)i % 3)));
+    expect_eq(test_count_fds(), fds);
+    if (TEST_SLOWDOWN == 1) /* TSan keeps one of its own */
+        expect_eq(threads_of_this_process(), threads);
+}
+
+static void *run_one(void *arg)
+{
+    *(int *)arg = leat_run(use_everything, NULL, LEAT_OPTIONS(.workers = 2));
+    return NULL;
+}
+
+LEAT_TEST(run, several_runtimes_live_side_by_side)
+{
+    pthread_t threads[4];
+    int results[4];
+
+    for (int i = 0; i < 4; i++)
+        assert_ok(pthread_create(&threads[i], NULL, run_one, &results[i]));
+    for (int i = 0; i < 4; i++) {
+        assert_ok(pthread_join(threads[i], NULL));
+        expect_ok(results[i]);
+    }
+}
+
+struct idle {
+    leat_time cpu, wall;
+    long      switches;
+};
+
+static leat_time cpu_of_process(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return now.tv_sec * LEAT_SEC + now.tv_nsec;
+}
+
+static long voluntary_switches(void)
+{
+    struct rusage usage;
+
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_nvcsw;
+}
+
+static int be_idle(void *arg)
+{
+    struct idle *idle = arg;
+    int err = leat_sleep(50 * LEAT_MSEC); /* let the start settle */
+
+    idle->cpu = cpu_of_process();
+    idle->switches = voluntary_switches();
+    if (!err)
+        err = leat_sleep(idle->wall);
+    idle->cpu = cpu_of_process() - idle->cpu;
+    idle->switches = voluntary_switches() - idle->switches;
+    return err;
+}
+
+/* An idle runtime sleeps: at most 1 ms of CPU and 2 voluntary switches a thread in 10 s. */
+static void stay_idle(enum leat_reactor reactor)
+{
+    struct idle idle = { .wall = (leat_time)test_rounds(2, 10) * LEAT_SEC };
+    int err = leat_run(be_idle, &idle, LEAT_OPTIONS(.workers = 2, .reactor = reactor));
+
+    if (err == -ENOSYS || err == -EPERM)
+        test_skip("io_uring is not available");
+    expect_ok(err);
+    expect_le(idle.cpu, LEAT_MSEC * TEST_SLOWDOWN);
+    expect_le(idle.switches, 2 * 3);
+}
+
+LEAT_TEST(run, an_idle_runtime_uses_no_cpu_timing_epoll)
+{
+    stay_idle(LEAT_REACTOR_EPOLL);
+}
+
+LEAT_TEST(run, an_idle_runtime_uses_no_cpu_timing_io_uring)
+{
+    stay_idle(LEAT_REACTOR_IO_URING);
+}

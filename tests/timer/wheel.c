@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* The timer wheel by itself, under a clock of the test's own, against a sorted list. */
+#include "timer/wheel.h"
+#include "base/random.h"
+#include "harness/test.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct shot {
+    struct leat__timer timer;
+    leat_time          when;
+    leat_time          fired; /* the clock when it did, 0 before */
+    unsigned           times;
+};
+
+static leat_time clock_now;
+
+static void note(void *arg, uint64_t value)
+{
+    struct shot *shot = arg;
+
+    (void)value;
+    shot->fired = clock_now;
+    shot->times++;
+}
+
+static void arm(struct leat__wheel *wheel, struct shot *shot, leat_time when)
+{
+    shot->timer.fire = note;
+    shot->timer.arg = shot;
+    shot->when = when;
+    leat__timer_arm(wheel, &shot->timer, when);
+}
+
+static leat_time advance(struct leat__wheel *wheel, leat_time to)
+{
+    clock_now = to;
+    return leat__wheel_fire(wheel, to);
+}
+
+LEAT_TEST(wheel, an_empty_wheel_is_never_due)
+{
+    struct leat__wheel wheel;
+
+    leat__wheel_init(&wheel, 12345);
+    expect_eq(leat__wheel_fire(&wheel, 99999999), LEAT_NEVER);
+}
+
+LEAT_TEST(wheel, timers_fire_once_never_early_and_at_most_a_tick_late)
+{
+    enum { COUNT = 20000 };
+    struct shot *shots = calloc(COUNT, sizeof *shots);
+    struct leat__wheel wheel;
+    struct leat__random random;
+    leat_time start = 5 * LEAT_SEC, due;
+    unsigned fired = 0;
+
+    leat__random_init(&random, test_seed());
+    leat__wheel_init(&wheel, start);
+    clock_now = start;
+    for (int i = 0; i < COUNT; i++) { /* from nanoseconds to weeks, in every level */
+        unsigned bits = 1 + leat__random_below(&random, 50);
+
+        arm(&wheel, &shots[i],
+            start + (leat_time)(leat__random_next(&random) & ((UINT64_C(1) << bits) - 1)));
+    }
+    due = advance(&wheel, start);
+    while (due != LEAT_NEVER) {
+        assert_gt(due, clock_now); /* or a worker would spin */
+        due = advance(&wheel, due);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        fired += shots[i].times;
+        expect_ge(shots[i].fired, shots[i].when);
+        expect_le(shots[i].fired, shots[i].when + 2 * LEAT__TICK_NS);
+    }
+    expect_eq(fired, COUNT);
+    free(shots);
+}
+
+LEAT_TEST(wheel, a_disarmed_timer_does_not_fire_and_can_be_armed_again)
+{
+    enum { COUNT = 4000 };
+    struct shot *shots = calloc(COUNT, sizeof *shots);
+    struct leat__wheel wheel;
+    struct leat__random random;
+    leat_time due;
+
+    leat__random_init(&random, test_seed());
+    leat__wheel_init(&wheel, 0);
+    for (int i = 0; i < COUNT; i++)
+        arm(&wheel, &shots[i], 1 + leat__random_below(&random, 1u << 31));
+    for (int i = 0; i < COUNT; i += 2)
+        leat__timer_disarm(&shots[i].timer);
+    for (int i = 0; i < COUNT; i += 4) {
+        leat__timer_disarm(&shots[i].timer); /* twice is fine */
+        arm(&wheel, &shots[i], 1 + leat__random_below(&random, 1u << 31));
+    }
+    for (due = advance(&wheel, 0); due != LEAT_NEVER;)
+        due = advance(&wheel, due);
+    for (int i = 0; i < COUNT; i++)
+        expect_eq(shots[i].times, i % 4 == 2 ? 0u : 1u);
+    free(shots);
+}
+
+LEAT_TEST(wheel, a_large_step_of_the_clock_fires_all_that_is_due)
+{
+    struct shot shots[64];
+    struct leat__wheel wheel;
+
+    memset(shots, 0, sizeof shots);
+    leat__wheel_init(&wheel, 0);
+    for (int i = 0; i < 63; i++)
+        arm(&wheel, &shots[i], (leat_time)1 << i);
+    expect_ge(advance(&wheel, 100LL * 365 * 24 * LEAT_HOUR), clock_now);
+    for (int i = 0; i < 63; i++)
+        expect_eq(shots[i].times, ((leat_time)1 << i) <= clock_now ? 1u : 0u);
+    for (int i = 0; i < 63; i++)
+        leat__timer_disarm(&shots[i].timer);
+}
+
+LEAT_TEST(wheel, a_deadline_in_the_past_or_at_the_ends_of_time_is_taken)
+{
+    struct shot past, zero, negative, far;
+    struct leat__wheel wheel;
+
+    memset(&past, 0, sizeof past);
+    zero = negative = far = past;
+    leat__wheel_init(&wheel, LEAT_SEC);
+    arm(&wheel, &past, 1);
+    arm(&wheel, &zero, 0);
+    arm(&wheel, &negative, INT64_MIN);
+    arm(&wheel, &far, LEAT_NEVER - 1);
+    (void)advance(&wheel, LEAT_SEC + 2 * LEAT__TICK_NS);
+    expect_eq(past.times + zero.times + negative.times, 3u);
+    expect_eq(far.times, 0u);
+    leat__timer_disarm(&far.timer);
+    expect_eq(advance(&wheel, LEAT_HOUR), LEAT_NEVER);
+}
+
+LEAT_TEST(wheel, the_next_due_time_of_few_timers_is_exact_to_a_tick)
+{
+    struct shot shot;
+    struct leat__wheel wheel;
+    leat_time due;
+
+    memset(&shot, 0, sizeof shot);
+    leat__wheel_init(&wheel, 0);
+    arm(&wheel, &shot, 10 * LEAT_SEC);
+    due = advance(&wheel, 0);
+    expect_ge(due, 10 * LEAT_SEC); /* one wake-up for a long sleep, not one per level */
+    expect_le(due, 10 * LEAT_SEC + LEAT__TICK_NS);
+    leat__timer_disarm(&shot.timer);
+}
