@@ -157,9 +157,12 @@ static int print_verdict(struct console *console, const char *name, const char *
 
     if (line == NULL)
         return -ENOMEM;
-    if (name_needs_escape(name))
+    if (strchr(name, '\n') != NULL) { /* nothing else needs it here, coreutils finds */
         *end++ = '\\';
-    end = name_escape(end, name);
+        end = name_escape(end, name);
+    } else {
+        end = stpcpy(end, name);
+    }
     *end++ = ':';
     *end++ = ' ';
     end = stpcpy(end, verdict);

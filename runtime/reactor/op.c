@@ -257,7 +257,8 @@ static bool fault(struct leat__op *op, leat__fault_fn *hook, int *ret)
     if (fault.bytes_max > 0 && leat__op_has_bytes(op) && op->bytes > fault.bytes_max)
         op->bytes = fault.bytes_max;
     op->late = fault.late;
-    op->held = fault.cancel == LEAT__FAULT_CANCEL_WINS;
+    /* Nobody can cancel a shielded op, so holding it would be for ever. */
+    op->held = fault.cancel == LEAT__FAULT_CANCEL_WINS && leat__self()->shield == 0;
     op->deaf = fault.cancel == LEAT__FAULT_CANCEL_LOSES;
     if (fault.ring || fault.late > 0 || fault.cancel != LEAT__FAULT_CANCEL_RACES)
         op->direct = false;
