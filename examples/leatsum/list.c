@@ -62,7 +62,7 @@ bool list_parse_line(char *line, size_t bytes, enum list_style *style, char **re
         return parse_tagged(line + at, bytes - at, escaped, ret_name, digest);
     }
 
-    if (bytes - at < 2 * HASH_BYTES + 3) /* a blank, the type, a name of one byte */
+    if (bytes - at < 2 * HASH_BYTES + 2) /* a blank and one more */
         return false;
     if (hash_parse(digest, line + at) < 0)
         return false;
@@ -125,10 +125,11 @@ int list_source(struct pipeline *pipeline, void *arg)
     size_t       bytes;
     char        *line;
     int          err = lines_open(&lines, from_stdin ? NULL : list->name);
+    bool         opened = err == 0;
 
     if (from_stdin)
         list->name = "standard input";
-    if (err == 0) {
+    if (opened) {
         for (uint64_t number = 1; (err = lines_next(&lines, &line, &bytes)) == 0; number++) {
             err = add_line(&feed, list, from_stdin, number, line, bytes);
             if (err < 0)
@@ -140,7 +141,9 @@ int list_source(struct pipeline *pipeline, void *arg)
         if (err == -ENOMEM || leat_cancelled() < 0)
             return err;
         list->unread = true;
-        err = console_say_name(pipeline->console, list->name, leat_error_text(err));
+        /* For sha256sum it is only reading that fails on a directory. */
+        err = console_say_name(pipeline->console, list->name,
+                               opened || err == -EISDIR ? "read error" : leat_error_text(err));
         if (err < 0)
             return err;
     }

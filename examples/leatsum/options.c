@@ -114,6 +114,14 @@ static bool parse_memory(const char *text, size_t *ret)
     return true;
 }
 
+/* Of these three the last one given counts. */
+static void choose_output(struct options *options, int option)
+{
+    options->quiet = option == QUIET;
+    options->status = option == STATUS;
+    options->warn = option == 'w';
+}
+
 /* sha256sum refuses options that would have no effect, in this order. */
 static bool check_meaning(const struct options *options)
 {
@@ -161,11 +169,11 @@ int options_parse(struct options *ret, int argc, char **argv)
         case 'c': options.check = true; break;
         case 'L': options.follow = true; break;
         case 'v': options.verbose = true; break;
-        case 'w': options.warn = true; break;
         case IGNORE_MISSING: options.ignore_missing = true; break;
-        case QUIET: options.quiet = true; break;
-        case STATUS: options.status = true; break;
         case STRICT: options.strict = true; break;
+        case QUIET:
+        case STATUS:
+        case 'w': choose_output(&options, option); break;
         case 'j':
             if (!parse_jobs(optarg, &options.jobs))
                 return try_help();

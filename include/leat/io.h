@@ -21,7 +21,8 @@ LEAT_BEGIN
 struct leat_stream; /* owned by its opener, freed by leat_close_stream */
 
 /* Make a stream of an open file descriptor, which the stream then owns (on failure the caller
- * still does). Sockets and pipes are set non-blocking. Returns -EBADF, -ENOMEM. */
+ * still does). Its flags are left as they are: O_NONBLOCK belongs to the open file, which other
+ * processes may share. Returns -EBADF, -EISDIR, -ENOMEM. */
 LEAT_API LEAT_MUST_CHECK int leat_stream_open_fd(struct leat_stream **ret, int fd);
 
 /* Read at least one and up to `bytes` bytes.
@@ -35,7 +36,7 @@ LEAT_API LEAT_MUST_CHECK ssize_t leat_read_full(struct leat_stream *stream, void
                                                 size_t bytes);
 
 /* Write at least one and up to `bytes` bytes. Returns the count or -errno (-EPIPE: the peer is
- * gone; no SIGPIPE is raised on sockets). */
+ * gone; no SIGPIPE is raised on sockets, nor in tasks, whose workers block signals). */
 LEAT_API LEAT_MUST_CHECK ssize_t leat_write(struct leat_stream *stream, const void *data,
                                             size_t bytes);
 

@@ -14,7 +14,8 @@ LEAT_BEGIN
 struct leat_listener; /* owned by its opener, freed by leat_close_listener */
 
 /* Listen on host:port; host NULL means every address (IPv6 and IPv4), port 0 any free port.
- * Returns -EADDRINUSE, -EACCES, -ENOENT (no such name), -EINVAL ... */
+ * Returns -EADDRINUSE, -EACCES, -ENOENT (no such name), -EHOSTUNREACH (the name servers could not be
+ * asked), -EINVAL ... */
 LEAT_API LEAT_MUST_CHECK int leat_tcp_listen(struct leat_listener **ret, const char *host,
                                              uint16_t port);
 
@@ -30,7 +31,8 @@ LEAT_API LEAT_MUST_CHECK int leat_accept(struct leat_listener *listener, struct 
 /* Close and free; tasks waiting in leat_accept get -ECANCELED first. NULL is fine. */
 LEAT_API void leat_close_listener(struct leat_listener *listener);
 
-/* Connect, trying each address of the host in turn. Returns the last address's error. */
+/* Connect, trying each address of the host in turn. Returns the last address's error. A name
+ * is looked up to the end even when the caller is cancelled: getaddrinfo(3) can't be stopped. */
 LEAT_API LEAT_MUST_CHECK int leat_tcp_connect(struct leat_stream **ret, const char *host,
                                               uint16_t port);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * atomic.h: the vocabulary of atomic operations. The memory order is part of the name, so that it
- * is read where the operation is, and can't be left out: load_acquire(p), cas_release(p, &old, new).
+ * is read where the operation is and can't be left out: load_acquire(p), cas_release(p, &old, v).
  *
  * This is the only file that includes <stdatomic.h>. The model checker (tests/model) puts a file
  * of the same name first on its include path and so sees every operation; an atomic that is made

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* lock.c: the slow paths of lock.h: spin for about as long as a critical section takes, then sleep. */
+/* lock.c: the slow paths of lock.h: spin for as long as a critical section takes, then sleep. */
 #include "lockfree/lock.h"
 
 #include <leat/time.h>

@@ -73,7 +73,8 @@ struct leat__runq {
     LEAT_ATOMIC(struct leat__link *) slots[LEAT__RUNQ_SLOTS];
 };
 
-static inline LEAT_ATOMIC(struct leat__link *) * leat__runq_slot(struct leat__runq *q, uint64_t index)
+static inline LEAT_ATOMIC(struct leat__link *) *leat__runq_slot(struct leat__runq *q,
+                                                                uint64_t index)
 {
     return &q->slots[index & (LEAT__RUNQ_SLOTS - 1)];
 }
@@ -148,6 +149,18 @@ static inline struct leat__link *leat__runq_pop(struct leat__runq *q)
             return item;
     }
     return NULL;
+}
+
+/* Owner of a ring that nobody steals from: pop, with plain loads and stores. */
+static inline struct leat__link *leat__runq_pop_alone(struct leat__runq *q)
+{
+    /* relaxed, all: ours */
+    uint64_t head = load_relaxed(&q->head);
+
+    if (head == load_relaxed(&q->tail))
+        return NULL;
+    store_relaxed(&q->head, head + 1);
+    return load_relaxed(leat__runq_slot(q, head));
 }
 
 /* Owner. The next item without taking it, or NULL. A hint (to prefetch, say): a thief may take

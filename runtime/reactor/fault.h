@@ -30,6 +30,8 @@ struct leat__fault {
     size_t  bytes_max; /* not 0: it is asked for no more than this */
     uint8_t late;      /* its completion is delivered so many looks at the reactor later */
     bool    ring;      /* it is not done directly, even if it could be */
+    bool    crowded;   /* the ring has no room for it at first, nor for its cancel */
+    bool    not_yet;   /* it comes back with -EAGAIN once, as older kernels do where O_NONBLOCK is */
     enum leat__fault_cancel cancel;
 };
 

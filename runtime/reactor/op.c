@@ -227,7 +227,13 @@ static __attribute__((noinline)) int run_on_worker(struct leat__op *op)
             }
         }
         leat__probe_count(&leat__worker_probe(worker)->ring_ops);
-        err = submit_and_wait(reactor, op, &result);
+        if (__builtin_expect(op->not_yet, 0)) {
+            op->not_yet = false;
+            err = 0;
+            result = -EAGAIN;
+        } else {
+            err = submit_and_wait(reactor, op, &result);
+        }
         if (err == -EPERM && !reactor->kind->blocking_ops)
             return offload(reactor, op); /* a file or device that can't be polled */
         if (err)
@@ -260,7 +266,10 @@ static bool fault(struct leat__op *op, leat__fault_fn *hook, int *ret)
     /* Nobody can cancel a shielded op, so holding it would be for ever. */
     op->held = fault.cancel == LEAT__FAULT_CANCEL_WINS && leat__self()->shield == 0;
     op->deaf = fault.cancel == LEAT__FAULT_CANCEL_LOSES;
-    if (fault.ring || fault.late > 0 || fault.cancel != LEAT__FAULT_CANCEL_RACES)
+    op->crowded = fault.crowded;
+    op->not_yet = fault.not_yet;
+    if (fault.ring || fault.crowded || fault.not_yet || fault.late > 0 ||
+        fault.cancel != LEAT__FAULT_CANCEL_RACES)
         op->direct = false;
     return false;
 }

@@ -112,6 +112,8 @@ struct leat__op {
     bool                  finished; /* completed while SENT */
     bool                  held;     /* by a fault: in no queue until it is cancelled */
     bool                  deaf;     /* by a fault: cancels are not passed on */
+    bool                  crowded;  /* by a fault: there is no room in the ring at first */
+    bool                  not_yet;  /* by a fault: the reactor gives it back with -EAGAIN once */
     uint8_t               late;     /* by a fault: looks at the reactor until it is delivered */
     int                   result;
     LEAT_ATOMIC(uint32_t) state;

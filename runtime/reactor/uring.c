@@ -125,7 +125,7 @@ static int uring_submit(struct leat__reactor *reactor, struct leat__op *op)
 
     leat__list_init(&op->node);
     /* In order: an op must not overtake the backlog, or it could starve it. */
-    sqe = leat__list_empty(&uring->backlog) ? room(uring) : NULL;
+    sqe = leat__list_empty(&uring->backlog) && !op->crowded ? room(uring) : NULL;
     if (sqe)
         fill(uring, sqe, op);
     else
@@ -135,8 +135,9 @@ static int uring_submit(struct leat__reactor *reactor, struct leat__op *op)
 
 static bool ask_to_cancel(struct uring *uring, struct leat__op *op)
 {
-    struct io_uring_sqe *sqe = room(uring);
+    struct io_uring_sqe *sqe = op->crowded ? NULL : room(uring);
 
+    op->crowded = false;
     if (!sqe)
         return false;
     io_uring_prep_cancel(sqe, op, 0);

@@ -40,6 +40,7 @@ struct leat__fiber {
     struct leat__stack  *stack;   /* NULL until it first runs */
     struct leat__sched  *sched;
     void                *self;    /* the room above: who runs on this fiber now */
+    void                *group;   /* the room above: new ones of one group may be asked for */
     LEAT_ATOMIC(uint8_t) state;
     bool                 pinned;
     uint16_t             home; /* pinned: the worker it belongs to */

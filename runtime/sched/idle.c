@@ -37,9 +37,35 @@ static bool queued(struct leat__sched *sched)
     if (leat__injector_len(&sched->injector) > 0)
         return true;
     for (unsigned i = 0; i < sched->count; i++)
-        if (leat__runq_len(&sched->workers[i].runq) > 0)
+        if (leat__runq_len(&sched->workers[i].runq) > 0 ||
+            leat__deque_len(&sched->workers[i].fresh) > 0)
             return true;
     return false;
+}
+
+/* The oldest fresh fiber of the victim, to run, and up to half of the others for our own deque: one
+ * at a time, for the owner takes from the other end of what a thief would move at once. */
+static struct leat__fiber *steal_fresh(struct leat__worker *worker, struct leat__worker *victim)
+{
+    uint64_t more = leat__deque_len(&victim->fresh) / 2;
+    struct leat__link *first, *item;
+    bool raced;
+
+    do {
+        first = leat__deque_steal(&victim->fresh, &raced);
+    } while (raced);
+    if (!first)
+        return NULL;
+    leat__probe_count(&worker->probe.steals);
+    leat__probe_count(&worker->probe.steal_items);
+    for (uint64_t i = 0; i < more && i < LEAT__STEAL_MAX; i++) {
+        item = leat__deque_steal(&victim->fresh, &raced);
+        if (!item)
+            break;
+        leat__keep_fresh(worker, leat__container_of(item, struct leat__fiber, link));
+        leat__probe_count(&worker->probe.steal_items);
+    }
+    return leat__container_of(first, struct leat__fiber, link);
 }
 
 static struct leat__fiber *steal(struct leat__worker *worker)
@@ -49,10 +75,16 @@ static struct leat__fiber *steal(struct leat__worker *worker)
 
     for (unsigned i = 0; i < sched->count; i++) {
         struct leat__worker *victim = &sched->workers[(start + i) % sched->count];
+        struct leat__fiber *fiber;
         struct leat__link *item;
         uint32_t count;
 
-        if (victim == worker || leat__runq_len(&victim->runq) == 0)
+        if (victim == worker)
+            continue;
+        fiber = steal_fresh(worker, victim);
+        if (fiber)
+            return fiber;
+        if (leat__runq_len(&victim->runq) == 0)
             continue;
         item = leat__runq_steal_half(&victim->runq, &worker->runq, &count);
         if (item) {

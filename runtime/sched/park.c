@@ -9,11 +9,8 @@
  * ORDERING
  *   O1  The state stores are relaxed: the queues and the wait word order them; see fiber.h. */
 #include "base/check.h"
-#include "platform/clock.h"
+#include "base/container.h"
 #include "sched/worker.h"
-
-#include <errno.h>
-#include <leat/errno.h>
 
 static void set_state(struct leat__fiber *fiber, enum leat__fiber_state state)
 {
@@ -63,32 +60,49 @@ static void leave(struct leat__worker *worker, struct leat__context *from, struc
     }
 }
 
-struct leat__fiber *leat__next(void)
+static struct leat__fiber *next_turn(struct leat__worker *worker)
 {
-    struct leat__worker *worker = leat__worker_current();
-
     return --worker->turns_left > 0 ? leat__pick(worker) : NULL;
 }
 
-void leat__park_for(struct leat__fiber *next, leat__commit_fn *commit, void *arg)
+struct leat__fiber *leat__take_fresh(const void *group)
 {
     struct leat__worker *worker = leat__worker_current();
+    struct leat__link *item;
+
+    if (--worker->turns_left <= 0)
+        return NULL;
+    item = leat__deque_take_newest(&worker->fresh, group, worker->sched->alone);
+    return item ? leat__container_of(item, struct leat__fiber, link) : NULL;
+}
+
+bool leat__look_due(void)
+{
+    return leat__worker_current()->turns_left <= 0;
+}
+
+static void park_for(struct leat__worker *worker, struct leat__fiber *next, leat__commit_fn *commit,
+                     void *arg)
+{
     struct leat__fiber *fiber = worker->running;
-    int saved = errno; /* errno's value belongs to the task, its address to the thread */
+    int saved = *worker->errno_at; /* errno's value belongs to the task, its address to the thread */
 
     worker->parking = fiber;
     worker->commit = commit;
     worker->commit_arg = arg;
     leat__probe_count(&worker->probe.parks);
     leave(worker, &fiber->context, next);
-    leat__arrive(leat__worker_current());
-    errno = saved;
+    worker = leat__worker_current();
+    leat__arrive(worker);
+    *worker->errno_at = saved;
 }
 
 void leat__park(leat__commit_fn *commit, void *arg)
 {
-    leat__check(leat__fiber_current() != NULL, "only a task can be parked");
-    leat__park_for(leat__next(), commit, arg);
+    struct leat__worker *worker = leat__worker_current();
+
+    leat__check(worker && worker->running, "only a task can be parked");
+    park_for(worker, next_turn(worker), commit, arg);
 }
 
 static bool requeue(struct leat__fiber *fiber, void *arg)
@@ -103,12 +117,12 @@ static bool requeue(struct leat__fiber *fiber, void *arg)
 void leat__give_way(void)
 {
     struct leat__worker *worker = leat__worker_current();
-    struct leat__fiber *next = leat__next();
+    struct leat__fiber *next = next_turn(worker);
 
     leat__probe_count(&worker->probe.yields);
     if (!next && worker->turns_left > 0)
         return; /* nobody to give way to, and not yet time to look around */
-    leat__park_for(next, requeue, worker);
+    park_for(worker, next, requeue, worker);
 }
 
 void leat__ready(struct leat__fiber *fiber)
@@ -167,7 +181,7 @@ void leat__fiber_main(void *unused)
 
         worker->sched->body(worker->running); /* the fiber is gone when this returns */
         worker = leat__worker_current();
-        next = leat__next();
+        next = next_turn(worker);
         if (!next || next->stack) {
             worker->running = next;
             to = next ? &next->context : &worker->context;

@@ -9,6 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void fini_workers(struct leat__sched *sched)
+{
+    for (unsigned i = 0; i < sched->count; i++)
+        leat__deque_fini(&sched->workers[i].fresh);
+}
+
 int leat__sched_create(struct leat__sched **ret, const struct leat__sched_options *options)
 {
     struct leat__sched *sched = aligned_alloc(alignof(struct leat__sched), sizeof *sched);
@@ -26,6 +32,7 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
     }
     memset(sched->workers, 0, options->workers * sizeof *sched->workers);
     sched->count = options->workers;
+    sched->alone = sched->count == 1;
     sched->bind = options->bind;
     sched->runtime = options->runtime;
     sched->body = options->body;
@@ -40,6 +47,9 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
         struct leat__worker *worker = &sched->workers[i];
 
         worker->sched = sched;
+        err = leat__deque_init(&worker->fresh);
+        if (err)
+            goto fail_workers;
         worker->index = i;
         worker->turns = 64;
         worker->due = LEAT_NEVER;
@@ -50,6 +60,9 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
     *ret = sched;
     return 0;
 
+fail_workers:
+    fini_workers(sched);
+    leat__stacks_fini(&sched->stacks);
 fail_stacks:
     leat__cpus_fini(&sched->cpus);
 fail_cpus:
@@ -95,7 +108,7 @@ void leat__sched_stop(struct leat__sched *sched)
         struct leat__worker *worker = &sched->workers[i];
 
         leat__check(!worker->lifo && !worker->next && !worker->pinned.first &&
-                        leat__runq_len(&worker->runq) == 0,
+                        leat__runq_len(&worker->runq) == 0 && leat__deque_len(&worker->fresh) == 0,
                     "the scheduler was stopped while tasks were runnable");
         leat__stacks_put(&sched->stacks, worker->hot);
         worker->hot = NULL;
@@ -106,6 +119,7 @@ void leat__sched_destroy(struct leat__sched *sched)
 {
     if (!sched)
         return;
+    fini_workers(sched);
     leat__stacks_fini(&sched->stacks);
     leat__cpus_fini(&sched->cpus);
     free(sched->workers);

@@ -31,13 +31,13 @@ void leat__start(struct leat__fiber *fiber);
 /* Let other runnable fibers go first. Fiber only. */
 void leat__give_way(void);
 
-/* Take the next runnable fiber in scheduling order off the queues, as a park would, counting a
- * turn; NULL when the worker must look further. The caller either runs it in place (a new one, on
- * the caller's stack) or passes it to leat__park_for. Fiber only. */
-struct leat__fiber *leat__next(void);
+/* Take the newest fiber that was started by this worker, if nobody runs it yet and it is of this
+ * group, counting a turn; NULL when there is none, or when it is time for the worker to look around.
+ * The caller runs it in place, on its own stack, or hands it back with leat__start. Fiber only. */
+struct leat__fiber *leat__take_fresh(const void *group);
 
-/* leat__park, but the context to run next is `next` (from leat__next, may be NULL). */
-void leat__park_for(struct leat__fiber *next, leat__commit_fn *commit, void *arg);
+/* Has the worker run its turns, so that the next leat__give_way lets it look around? Fiber only. */
+bool leat__look_due(void);
 
 /* The worker this thread is, NULL on other threads. The only reader of the thread-local: noinline
  * with a compiler barrier inside, since a fiber resumes on other threads and compilers cache a

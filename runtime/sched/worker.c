@@ -6,11 +6,12 @@
  * then half of a victim's queue; then sleep. A fixed number of turns between two looks (Tokio's 61)
  * was rejected: turns last from 10 ns to milliseconds, and a look at epoll is a system call. */
 #include "sched/worker.h"
-#include "base/check.h"
 #include "base/clamp.h"
 #include "base/container.h"
 #include "platform/clock.h"
 #include "sched/current.h"
+
+#include <leat/errno.h>
 
 #define TURNS_MIN 4
 #define TURNS_MAX 4096
@@ -23,11 +24,24 @@ static struct leat__fiber *fiber_of(struct leat__link *link)
     return link ? leat__container_of(link, struct leat__fiber, link) : NULL;
 }
 
+/* Put a new fiber last in the worker's deque; without memory for that, where there is room. */
+void leat__keep_fresh(struct leat__worker *worker, struct leat__fiber *fiber)
+{
+    if (!leat__deque_push(&worker->fresh, &fiber->link, fiber->group))
+        leat__injector_push(&worker->sched->injector, &fiber->link);
+}
+
 /* Put a fiber last in the worker's own queue; half of a full one goes to the injector. */
 void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
 {
     if (fiber->pinned) {
         leat__batch_push(&worker->pinned, &fiber->link);
+        return;
+    }
+    if (!fiber->stack) {
+        leat__keep_fresh(worker, fiber);
+        if (!worker->sched->alone)
+            leat__wake_one(worker->sched);
         return;
     }
     while (!leat__runq_push(&worker->runq, &fiber->link)) {
@@ -38,15 +52,31 @@ void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
             leat__injector_push_batch(&worker->sched->injector, &half);
         leat__probe_count(&worker->probe.overflows);
     }
-    if (worker->sched->count > 1)
+    if (!worker->sched->alone)
         leat__wake_one(worker->sched);
+}
+
+/* A started one or a fresh one, turn by turn: neither starves the other. */
+static struct leat__fiber *oldest(struct leat__worker *worker)
+{
+    bool alone = worker->sched->alone;
+    bool fresh_first = worker->turns_left & 2;
+    struct leat__link *item = NULL;
+
+    if (fresh_first)
+        item = leat__deque_take_oldest(&worker->fresh, alone);
+    if (!item)
+        item = alone ? leat__runq_pop_alone(&worker->runq) : leat__runq_pop(&worker->runq);
+    if (!item && !fresh_first)
+        item = leat__deque_take_oldest(&worker->fresh, alone);
+    return fiber_of(item);
 }
 
 /* The next fiber in the worker's own hands, NULL when there is none. */
 struct leat__fiber *leat__pick(struct leat__worker *worker)
 {
     struct leat__fiber *fiber = worker->lifo;
-    struct leat__link *item;
+    struct leat__fiber *other;
 
     if (fiber && worker->lifo_run < LEAT__LIFO_RUN_MAX) {
         worker->lifo = NULL;
@@ -57,10 +87,10 @@ struct leat__fiber *leat__pick(struct leat__worker *worker)
     /* Turn by turn, so that neither pinned fibers nor the others starve. */
     if (worker->pinned.first && (worker->turns_left & 1))
         return fiber_of(leat__batch_pop(&worker->pinned));
-    item = leat__runq_pop(&worker->runq);
-    if (!item)
-        item = leat__batch_pop(&worker->pinned);
-    if (!item) {
+    other = oldest(worker);
+    if (!other)
+        other = fiber_of(leat__batch_pop(&worker->pinned));
+    if (!other) {
         worker->lifo = NULL;
         return fiber;
     }
@@ -68,7 +98,7 @@ struct leat__fiber *leat__pick(struct leat__worker *worker)
         worker->lifo = NULL;
         leat__enqueue(worker, fiber);
     }
-    return fiber_of(item);
+    return other;
 }
 
 /* Give a new fiber a stack from the hot ones. Returns false when there is none. */
@@ -216,6 +246,7 @@ void leat__worker_main(void *arg)
     struct leat__fiber *fiber;
 
     leat__worker_become(worker);
+    worker->errno_at = leat_errno_location();
     while ((fiber = find(worker))) {
         if (!fiber->stack && !(fetch_stacks(worker) && leat__bind_stack(worker, fiber))) {
             leat__batch_push(&worker->starved, &fiber->link);

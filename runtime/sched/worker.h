@@ -9,11 +9,12 @@
  *       commits the fiber that just parked and takes the stack of the one that just ended. So
  *       nobody can resume a fiber whose registers are not saved, or reuse a stack in use.
  *   I3  A fiber is in exactly one place: running, parked with whoever will ready it, or in one of
- *       lifo, runq, pinned, starved, next, an inbox, the injector. */
+ *       lifo, runq, fresh, pinned, starved, next, an inbox, the injector. */
 #ifndef LEAT_SCHED_WORKER_H
 #define LEAT_SCHED_WORKER_H
 
 #include "base/random.h"
+#include "lockfree/deque.h"
 #include "lockfree/idle.h"
 #include "lockfree/inbox.h"
 #include "lockfree/injector.h"
@@ -32,6 +33,9 @@
  * nothing to run. */
 #define LEAT__LOOK_NS 50000
 
+/* Fresh fibers moved by one raid, at most. */
+#define LEAT__STEAL_MAX 128
+
 /* Stacks a worker keeps hot; above, half of them go back to the source in one batch. */
 #define LEAT__STACKS_HOT 64
 
@@ -48,6 +52,7 @@ struct leat__worker {
     struct leat__stack  *hot;
     unsigned             hot_count;
     struct leat__fiber  *next; /* picked, but it takes the loop to start it */
+    int                 *errno_at; /* where this thread's errno lives */
     struct leat__batch   pinned; /* FIFO of fibers that no thief may have */
     struct leat__context context; /* of the loop */
     struct leat__probe   probe;
@@ -68,12 +73,14 @@ struct leat__worker {
 
     /* shared */
     alignas(64) struct leat__inbox inbox;
-    struct leat__runq runq;
+    struct leat__runq  runq;  /* runnable, started */
+    struct leat__deque fresh; /* spawned here, not started */
 };
 
 struct leat__sched {
     struct leat__worker *workers;
     unsigned             count;
+    bool                 alone; /* one worker: no thieves */
     bool                 bind;
     void                *runtime;
     void (*body)(struct leat__fiber *fiber);
@@ -88,6 +95,7 @@ struct leat__sched {
 void                leat__arrive(struct leat__worker *worker);
 struct leat__fiber *leat__pick(struct leat__worker *worker);
 void                leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber);
+void                leat__keep_fresh(struct leat__worker *worker, struct leat__fiber *fiber);
 bool                leat__bind_stack(struct leat__worker *worker, struct leat__fiber *fiber);
 void                leat__worker_main(void *worker);
 void                leat__fiber_main(void *unused);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Scopes: entering, joining, failing.
  *
+ * INVARIANTS
+ *   I1  spawned + pending / 2 is the number of children, but for JOINING. Only the owner knows it
+ *       exactly, for only it knows spawned; before it parks it adds spawned to pending, and from then
+ *       on whoever counts pending down to 0 has ended the last child.
  * ORDERING
  *   O1  The end of a child against its parent's join. Both modify `pending`, so one comes second and
  *       sees the other. The child's decrement releases what the child wrote to the parent's frame;
- *       the parent's read of zero, or the last child's decrement (a release sequence through all
- *       earlier ones) and its ready, acquire it. */
+ *       the parent's read of the sum of zero, or the last child's decrement (a release sequence
+ *       through all earlier ones) and its ready, acquire it. */
 #include "base/check.h"
 #include "base/clamp.h"
 #include "platform/clock.h"
@@ -73,14 +77,18 @@ void leat__scope_leave_limit(struct leat__scope *scope)
         leat__wake(waiter);
 }
 
-/* A child has ended. Nothing of the scope may be touched after the decrement, unless it says that
- * the owner is parked until we wake it. */
-void leat__scope_count_out(struct leat__scope *scope)
+/* A child has ended, `here` in its owner's join or elsewhere. Nothing of the scope may be touched
+ * after the decrement, unless it says that the owner is parked until we wake it. */
+void leat__scope_count_out(struct leat__scope *scope, bool here)
 {
     struct leat__waiter *waiter = scope->waiter;
 
     if (scope->limit)
         leat__scope_leave_limit(scope);
+    if (here) {
+        scope->spawned--;
+        return;
+    }
     if (fetch_sub_acq_rel(&scope->pending, LEAT__PENDING_CHILD) == /* O1 */
         (LEAT__PENDING_CHILD | LEAT__PENDING_JOINING))
         leat__ready(waiter->fiber);
@@ -91,24 +99,41 @@ void leat__scope_count_out(struct leat__scope *scope)
 static bool commit_join(struct leat__fiber *fiber, void *arg)
 {
     struct leat__scope *scope = arg;
+    int64_t ours = scope->spawned * LEAT__PENDING_CHILD;
 
     (void)fiber;
     /* O1; release: the owner's saved context, to the last child that readies it */
-    return fetch_or_acq_rel(&scope->pending, LEAT__PENDING_JOINING) != 0;
+    return fetch_add_acq_rel(&scope->pending, ours + LEAT__PENDING_JOINING) + ours != 0;
 }
 
-/* Run children that nobody has started in place as they come up; park when something else does. */
+/* O1 */
+static bool has_children(struct leat__scope *scope)
+{
+    return load_acquire(&scope->pending) + scope->spawned * LEAT__PENDING_CHILD != 0;
+}
+
+/* Run the newest child that nobody has started in place, again and again; then wait for those that
+ * others run. */
 static void wait_for_children(struct leat__scope *scope)
 {
-    struct leat__fiber *fiber = leat__fiber_current();
+    struct leat__fiber *host = leat__fiber_current();
 
-    while (load_acquire(&scope->pending) != 0) { /* O1 */
-        struct leat__fiber *next = leat__next();
+    while (has_children(scope)) {
+        struct leat__fiber *child = host->pinned ? NULL : leat__take_fresh(scope);
 
-        if (next && leat__task_run_here(fiber, next, scope))
-            continue;
-        leat__park_for(next, commit_join, scope);
-        return;
+        if (!child) {
+            if (scope->spawned > 0 && !host->pinned && leat__look_due()) {
+                leat__give_way(); /* time for the others; there may be more of ours after that */
+                continue;
+            }
+            leat__park(commit_join, scope);
+            return;
+        }
+        if (!leat__task_run_here(host, child)) {
+            leat__start(child);
+            leat__park(commit_join, scope);
+            return;
+        }
     }
 }
 
@@ -142,7 +167,7 @@ void leat_scope_cleanup(struct leat_scope *public)
 
     if (scope->joined)
         return;
-    if (load_relaxed(&scope->pending) != 0) /* relaxed: a hint; without children there is no need */
+    if (scope->runtime && has_children(scope))
         leat__bound_end(scope);
     (void)leat_scope_join(public);
 }

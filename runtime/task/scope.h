@@ -12,11 +12,17 @@
 struct leat__runtime;
 struct leat__self;
 
-#define LEAT__PENDING_CHILD   UINT64_C(2)
-#define LEAT__PENDING_JOINING UINT64_C(1) /* the owner is parked in join: the last child wakes it */
+/* Children are counted in two halves (a biased counter): `spawned` is the owner's own, plain, up for
+ * each child it spawns and down for each it runs in place; `pending` is everybody's, up for each
+ * child that another task spawns and down for each that ends elsewhere, so it is often negative.
+ * Their sum is the number of children. A child spawned and joined in place costs no atomic. */
+#define LEAT__PENDING_CHILD   INT64_C(2)
+#define LEAT__PENDING_JOINING INT64_C(1) /* the owner is parked in join, its half added: the last
+                                            child wakes it */
 
 struct leat__scope {
-    LEAT_ATOMIC(uint64_t) pending; /* children, times 2, and JOINING */
+    LEAT_ATOMIC(int64_t)  pending; /* times 2, and JOINING */
+    int64_t               spawned;
     struct leat__scope   *parent;  /* the owner's innermost scope before this one */
     struct leat__self    *owner;
     struct leat__waiter  *waiter; /* the owner's */

@@ -27,10 +27,10 @@ static void end_root(struct leat__runtime *runtime, int result)
 
 /* Run the task on the fiber, whose stack is its own or a joining parent's. The block is given back,
  * and the task counted out of its scope, before this returns. */
-static void run(struct leat__task *task, struct leat__fiber *fiber)
+static void run(struct leat__task *task, struct leat__fiber *fiber, bool here)
 {
     struct leat__runtime *runtime = leat__sched_runtime(task->fiber.sched);
-    struct leat__scope *scope = task->scope;
+    struct leat__scope *scope = task->fiber.group;
     struct leat__self self = {
         .waiter = &task->waiter,
         .task = task,
@@ -56,35 +56,31 @@ static void run(struct leat__task *task, struct leat__fiber *fiber)
     }
     if (result < 0)
         leat__scope_fail(scope, result);
-    leat__scope_count_out(scope);
+    leat__scope_count_out(scope, here);
 }
 
 void leat__task_body(struct leat__fiber *fiber)
 {
-    run(task_of(fiber), fiber);
+    run(task_of(fiber), fiber, false);
 }
 
-/* A joining parent was handed `fiber` as what comes next. Run it here, on the parent's stack, as a
- * plain call, when it is a child of that scope that nobody has started: no stack, no switch. False:
- * nothing was done.
+/* A joining parent took `fiber`, its newest child that nobody has started. Run it here, on the
+ * parent's stack, as a plain call: no stack, no switch. False: it may not, and nothing was done.
  *
  * Sound because the parent does nothing but wait for it (an owed wait), because it was taken off the
- * queue in its turn, like any other (so no entry is left behind and nobody is overtaken), and
- * because it may only go where it could have gone anyway: as pinned as its host, and with its
- * promised stack still left. */
-bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber,
-                         const struct leat__scope *scope)
+ * deque (so no entry is left behind), because each one counts as a turn, after which others get
+ * theirs, and because it may only go where it could have gone anyway: pinned ones are in no deque,
+ * a pinned host takes none, and the stack promised to it is still left. */
+bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber)
 {
     struct leat__runtime *runtime = leat__sched_runtime(host->sched);
     struct leat__self *self = host->self;
     int saved = errno;
 
-    if (fiber->stack || task_of(fiber)->scope != scope || fiber->pinned != host->pinned ||
-        (fiber->pinned && fiber->home != host->home) ||
-        leat__stack_left(host->stack) < runtime->stack_bytes)
+    if (leat__stack_left(host->stack) < runtime->stack_bytes)
         return false;
     store_relaxed(&fiber->state, LEAT__FIBER_RUNNING); /* relaxed: see fiber.h */
-    run(task_of(fiber), host);
+    run(task_of(fiber), host, true);
     host->self = self;
     errno = saved;
     leat__probe_count(&leat__worker_probe(leat__worker_current())->inline_joins);
@@ -109,7 +105,6 @@ static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, 
     task->waiter.fiber = NULL;
     task->fn = fn;
     task->arg = arg;
-    task->scope = NULL;
     task->name = NULL;
     task->own.copy = NULL;
     if (runtime->pinned) {
@@ -143,10 +138,13 @@ static int launch(struct leat__scope *scope, struct leat__task *task,
             task->fiber.home = worker > 0 ? (uint16_t)worker : 0;
         }
     }
-    task->scope = scope;
-    /* relaxed: the scope is alive by its owner's or its caller's hand, and the child is handed over
-     * by the queue */
-    (void)fetch_add_relaxed(&scope->pending, LEAT__PENDING_CHILD);
+    task->fiber.group = scope;
+    if (leat__self() == scope->owner)
+        scope->spawned++;
+    else
+        /* relaxed: the scope is alive by its caller's hand, and the child is handed over by the
+         * queue */
+        (void)fetch_add_relaxed(&scope->pending, LEAT__PENDING_CHILD);
     leat__start(&task->fiber);
     return 0;
 }

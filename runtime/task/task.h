@@ -18,11 +18,10 @@
 struct leat__runtime;
 
 struct leat__task {
-    struct leat__fiber  fiber;
+    struct leat__fiber  fiber; /* its group is the scope that counts it; NULL: the root task */
     struct leat__waiter waiter;
     leat_task_fn       *fn;
     void               *arg;
-    struct leat__scope *scope; /* counts it; NULL: the root task */
     const char         *name;
     union {
         struct leat__task *next_free; /* in the slab */
@@ -35,13 +34,12 @@ struct leat__task {
 _Static_assert(!LEAT__SWITCH_INLINE || sizeof(struct leat__task) == 128, "a block is 128 bytes");
 /* task.c */
 void leat__task_body(struct leat__fiber *fiber);
-bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber,
-                         const struct leat__scope *scope);
+bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber);
 int  leat__task_start_root(struct leat__runtime *runtime, leat_task_fn *fn, void *arg);
 
 /* scope.c */
 void leat__scope_fail(struct leat__scope *scope, int err);
-void leat__scope_count_out(struct leat__scope *scope);
+void leat__scope_count_out(struct leat__scope *scope, bool here);
 void leat__scope_leave_limit(struct leat__scope *scope);
 
 /* bound.c: what bounds a blocking call */

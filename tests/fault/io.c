@@ -189,7 +189,7 @@ LEAT_TEST_TASK(fault_io, any_operation_may_fail)
             (void)end_harm();
             failed += err != 0;
             if (err != 0 && err != errors[e] && err != -ECANCELED && err != -EPIPE &&
-                err != -ECONNRESET && err != -EIO)
+                err != -ECONNRESET && err != -ENOTCONN && err != -EIO)
                 test_fail("operation %d failed with %d, and the scenario with %d", n, errors[e],
                           err);
         }
@@ -218,6 +218,24 @@ LEAT_TEST_TASK(fault_io, any_completion_may_be_late)
         begin_harm((struct leat__fault){ .late = 3 }, n, -1);
         expect_ok(scenario(path));
         ops = end_harm();
+    }
+}
+
+LEAT_TEST_TASK(fault_io, a_crowded_ring_takes_them_all_in_the_end)
+{
+    begin_harm((struct leat__fault){ .crowded = true }, -1, -1);
+    expect_ok(scenario(file_path()));
+    expect_gt(end_harm(), 8);
+}
+
+LEAT_TEST_TASK(fault_io, a_result_of_not_yet_is_waited_for)
+{
+    for (int code = LEAT__OP_READ; code <= LEAT__OP_POLL; code++) {
+        if (code != LEAT__OP_RECV && code != LEAT__OP_SEND && code != LEAT__OP_ACCEPT)
+            continue;
+        begin_harm((struct leat__fault){ .not_yet = true }, -1, code);
+        expect_ok(scenario(file_path()));
+        expect_gt(end_harm(), 0);
     }
 }
 
@@ -295,6 +313,31 @@ LEAT_TEST_TASK(fault_io, a_cancel_that_loses_returns_the_bytes)
         expect_eq(end_harm(), 1);
         expect_err(call.result, 5);
         expect_mem_eq(call.data, "bytes", 5);
+        leat_close_stream(pair[0]);
+        leat_close_stream(pair[1]);
+    }
+}
+
+/* In the ring, waiting for room in it, or on its way: a cancel finds each. */
+LEAT_TEST_TASK(fault_io, a_crowded_ring_cancels_them_all)
+{
+    for (int i = 0; i < 20; i++) {
+        struct leat_stream *pair[2];
+        struct call call = { 0 };
+        LEAT_SCOPE(scope);
+
+        open_pair(pair);
+        call.stream = pair[0];
+        begin_harm((struct leat__fault){ .crowded = true }, -1, LEAT__OP_RECV);
+        leat_spawn(&scope, read_in_time, &call);
+        if (i & 1)
+            leat_sleep(LEAT_MSEC);
+        else
+            leat_yield();
+        leat_scope_cancel(&scope);
+        expect_ok(leat_scope_join(&scope));
+        (void)end_harm();
+        expect_err(call.result, -ECANCELED);
         leat_close_stream(pair[0]);
         leat_close_stream(pair[1]);
     }

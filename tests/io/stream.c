@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams over sockets, pipes, files and terminals, from tasks. */
 #include "harness/test.h"
+#include "io/stream.h"
 
 #include <leat/file.h>
 #include <leat/io.h>
@@ -245,7 +246,7 @@ LEAT_TEST(stream, only_open_descriptors_become_streams)
 
 struct pending {
     struct leat_stream *stream;
-    _Atomic bool        begun, ended;
+    _Atomic bool        ended;
     ssize_t             result;
 };
 
@@ -254,7 +255,6 @@ static int pending_read(void *arg)
     struct pending *p = arg;
     char data[16];
 
-    atomic_store(&p->begun, true);
     p->result = leat_read(p->stream, data, sizeof data);
     atomic_store(&p->ended, true);
     return 0;
@@ -265,17 +265,22 @@ static int pending_write(void *arg)
     struct pending *p = arg;
     char *data = calloc(1, 8 << 20);
 
-    atomic_store(&p->begun, true);
     p->result = leat_write_all(p->stream, data, 8 << 20);
     free(data);
     atomic_store(&p->ended, true);
     return 0;
 }
 
+/* Whether a call is in the stream: a close before it would be the test's own bug. */
+static bool is_used(struct leat_stream *stream)
+{
+    return load_acquire(&stream->gate.word) >= LEAT__GATE_COUNT;
+}
+
 static void begin_pending(struct leat_scope *scope, leat_task_fn *fn, struct pending *pending)
 {
     leat_spawn(scope, fn, pending);
-    while (!atomic_load(&pending->begun))
+    while (!is_used(pending->stream))
         leat_yield();
     expect_ok(leat_sleep(2 * LEAT_MSEC));
 }
@@ -361,6 +366,27 @@ LEAT_TEST_TASK(stream, a_descriptor_that_is_reused_gets_its_own_bytes)
         expect_eq(data[0], (char)('a' + i % 26));
         close_pair(pair);
     }
+}
+
+LEAT_TEST_TASK(stream, a_reader_and_a_writer_wait_on_one_socket)
+{
+    struct leat_stream *pair[2];
+    struct pending reader = { 0 }, writer = { 0 };
+    char *data = malloc(8 << 20);
+    LEAT_SCOPE(scope);
+
+    open_pair(pair);
+    reader.stream = writer.stream = pair[A];
+    leat_spawn(&scope, pending_read, &reader);
+    leat_spawn(&scope, pending_write, &writer);
+    expect_ok(leat_sleep(2 * LEAT_MSEC));
+    expect_err(leat_read_full(pair[B], data, 8 << 20), 8 << 20);
+    expect_err(leat_write(pair[B], "now", 3), 3);
+    expect_ok(leat_scope_join(&scope));
+    expect_err(reader.result, 3);
+    expect_err(writer.result, 8 << 20);
+    free(data);
+    close_pair(pair);
 }
 
 /* A reader whose calls keep running out of time sees every byte, in order. */

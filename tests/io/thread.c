@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The same calls from plain threads, outside of any runtime. */
 #include "harness/test.h"
+#include "io/stream.h"
 
 #include <leat/io.h>
 #include <leat/net.h>
@@ -86,6 +87,8 @@ LEAT_TEST(thread_io, a_shutdown_or_a_close_ends_a_pending_read)
         }
         call.stream = pair[0];
         assert_ok(pthread_create(&thread, NULL, read_later, &call));
+        while (load_acquire(&pair[0]->gate.word) < LEAT__GATE_COUNT)
+            leat_yield();
         expect_ok(leat_sleep(5 * LEAT_MSEC));
         if (round & 2)
             leat_close_stream(pair[0]);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -192,4 +193,37 @@ LEAT_TEST_TASK(op, an_op_is_recalled_from_any_worker)
         close(fds[i][0]);
         close(fds[i][1]);
     }
+}
+
+/* ---- what the kernel can't be asked not to sleep for ---- */
+
+/* inotify knows no RWF_NOWAIT, as pipes did not before Linux 6.4. */
+static void check_inotify(void)
+{
+    const char *folder = test_tempdir();
+    int fd = inotify_init1(IN_CLOEXEC);
+    char path[512], data[512];
+    struct leat__op op = { .code = LEAT__OP_READ, .fd = fd, .data = data, .bytes = sizeof data };
+
+    assert_ge(fd, 0);
+    assert_ge(inotify_add_watch(fd, folder, IN_CREATE), 0);
+    {
+        LEAT_LIMIT(LEAT_MSEC);
+        expect_err(leat__op_run(&op), -ETIMEDOUT);
+    }
+    snprintf(path, sizeof path, "%s/new", folder);
+    test_write_file(path, NULL, 0);
+    op = (struct leat__op){ .code = LEAT__OP_READ, .fd = fd, .data = data, .bytes = sizeof data };
+    expect_ge(leat__op_run(&op), (int)sizeof(struct inotify_event));
+    close(fd);
+}
+
+LEAT_TEST_TASK(op, a_descriptor_without_nowait_is_read_when_it_is_ready)
+{
+    check_inotify();
+}
+
+LEAT_TEST(op, a_plain_thread_reads_a_descriptor_without_nowait)
+{
+    check_inotify();
 }

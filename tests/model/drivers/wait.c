@@ -125,6 +125,40 @@ static void acquire_timed_then_untimed(void *arg)
     model_check(acquire() == 0);
 }
 
+/* Completions come without a lock: the claim may be earlier than the park. */
+static LEAT_ATOMIC(struct leat__wait *) published;
+static int *destination;
+
+static void wait_for_completion(void *arg)
+{
+    int delivered = 0;
+    struct leat__wait wait;
+
+    (void)arg;
+    model_plain_write(&delivered);
+    model_check(leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, LEAT_NEVER) == 0);
+    destination = &delivered;
+    store_release(&published, &wait); /* pairs with the acquire in complete */
+    model_check(leat__wait_park(&wait, NULL) == LEAT__CAUSE_EVENT);
+    model_plain_read(&delivered);
+    model_check(delivered == 1);
+}
+
+static void complete(void *arg)
+{
+    struct leat__wait *wait;
+    struct leat__ticket ticket;
+
+    (void)arg;
+    while (!(wait = load_acquire(&published))) /* pairs with the release in wait_for_completion */
+        cpu_relax();
+    ticket = wait->ticket;
+    model_check(leat__claim(ticket, LEAT__CAUSE_EVENT));
+    model_plain_write(destination);
+    *destination = 1;
+    leat__wake(ticket.waiter);
+}
+
 static void fire(void *arg)
 {
     tasks_fire((int)(intptr_t)arg);
@@ -135,6 +169,7 @@ static void reset(struct leat__scope *in)
     lock = (struct leat__lock){ 0 };
     list = (struct leat__waitlist){ 0 };
     permits = 0;
+    published = NULL;
     memset(got, 0, sizeof got);
     tasks_reset(in);
 }
@@ -156,6 +191,23 @@ MODEL_DRIVER(wait_event_wakes_a_plain_thread)
     model_spawn(post_twice, NULL);
     model_run();
     model_check(permits == 0 && !list.first);
+}
+
+MODEL_DRIVER(wait_completion_wakes_a_task, .preemptions = 3)
+{
+    reset(NULL);
+    model_spawn(wait_for_completion, NULL);
+    model_spawn(complete, NULL);
+    model_run();
+}
+
+MODEL_DRIVER(wait_completion_wakes_a_plain_thread, .preemptions = 3)
+{
+    reset(NULL);
+    tasks_make_plain(1);
+    model_spawn(wait_for_completion, NULL);
+    model_spawn(complete, NULL);
+    model_run();
 }
 
 MODEL_DRIVER(wait_two_waiters_each_get_a_permit)
