@@ -2,14 +2,14 @@
 /* The directories of a walk: opening, reading and sorting them, and finding the way back to those
  * that were closed meanwhile.
  *
- * Each directory is read whole and sorted before its first name is used: memory for one directory a
- * level. It is opened relative to its parent's descriptor, so that paths may be longer than PATH_MAX
- * and nobody can swap a directory above for a link while we are below. Descriptors are scarce, trees
- * are deep: beyond LEAT__WALK_OPEN_MAX, or when the process has no more, the one nearest to the
- * root is closed, since it is needed last. It is opened again by walking down from the nearest
- * directory that is still open, and each step must come upon the directory it came upon before
- * (device and inode), or what was in it is reported as lost. (Going up by ".." would be one step,
- * but leads elsewhere once a link was followed or a directory was moved.)
+ * Each directory is read whole and sorted before its first name is used: memory for one directory
+ * a level. It is opened relative to its parent's descriptor, so that paths may be longer than
+ * PATH_MAX and nobody can swap a directory above for a link while we are below. Descriptors are
+ * scarce, trees are deep: beyond LEAT__WALK_OPEN_MAX, or when the process has no more, the one
+ * nearest to the root is closed, since it is needed last. It is opened again by walking down from
+ * the nearest directory that is still open, and each step must come upon the directory it came upon
+ * before (device and inode), or what was in it is reported as lost. (Going up by ".." would be one
+ * step, but leads elsewhere once a link was followed or a directory was moved.)
  *
  * INVARIANTS
  *   I1  The root stays open while it is a level, so the way back starts inside the tree, whatever
@@ -282,7 +282,7 @@ static bool is_loop(const struct leat_walk *walk, const struct stat *st)
     return false;
 }
 
-/* Read the deepest level, just opened. Returns 0 or why it, or a part of it, could not be listed. */
+/* Read the deepest level, just opened. Returns 0, or why not all of it could be listed. */
 static int list_level(struct leat_walk *walk)
 {
     struct leat__walk_level *level = &walk->levels[walk->depth - 1];

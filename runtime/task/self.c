@@ -16,7 +16,8 @@ struct leat__self *leat__self(void)
 
     if (fiber)
         return fiber->self;
-    thread_self.waiter = &thread_waiter;
+    if (!thread_self.waiter) /* only once: a scope's end may be reading it on another thread */
+        thread_self.waiter = &thread_waiter;
     return &thread_self;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The blocking pool from inside: growing, shrinking, failing to start threads, stopping. Its callers
- * are plain threads here, which wait by the same protocol as tasks. */
+/* The blocking pool from inside: growing, shrinking, failing to start threads, stopping. Its
+ * callers are plain threads here, which wait by the same protocol as tasks. */
 #include "blocking/pool.h"
 #include "harness/test.h"
 #include "lockfree/atomic.h"
