@@ -91,7 +91,9 @@ struct leat_walk_options {
 LEAT_API LEAT_MUST_CHECK int leat_walk_open(struct leat_walk **ret, const char *root,
                                             const struct leat_walk_options *options);
 
-/* Returns 0 and an entry, -ENODATA at the end, -ECANCELED, -ETIMEDOUT, -ENOMEM. One caller at a
+/* Returns 0 and an entry, -ENODATA at the end, -ECANCELED, -ETIMEDOUT, -ENOMEM, -EAGAIN (no thread
+ * to read directories on). After any but -ENOMEM the walk can go on, and nothing was skipped. A
+ * directory that cannot be listed is an entry where its contents would have been. One caller at a
  * time. */
 LEAT_API LEAT_MUST_CHECK int leat_walk_next(struct leat_walk *walk,
                                             const struct leat_walk_entry **ret);

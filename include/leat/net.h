@@ -14,8 +14,8 @@ LEAT_BEGIN
 struct leat_listener; /* owned by its opener, freed by leat_close_listener */
 
 /* Listen on host:port; host NULL means every address (IPv6 and IPv4), port 0 any free port.
- * Returns -EADDRINUSE, -EACCES, -ENOENT (no such name), -EHOSTUNREACH (the name servers could not be
- * asked), -EINVAL ... */
+ * Returns -EADDRINUSE, -EACCES, -ENOENT (no such name), -EHOSTUNREACH (no name server
+ * answers), -EINVAL ... */
 LEAT_API LEAT_MUST_CHECK int leat_tcp_listen(struct leat_listener **ret, const char *host,
                                              uint16_t port);
 

@@ -36,7 +36,9 @@
  *      top fails if what it read is stale.
  * ORDERING
  *   O1 push stores bottom with release, steal loads it with acquire: slot and item are visible. The
- *      ring is stored with release and loaded with acquire likewise.
+ *      ring is stored with release and loaded with acquire likewise. So does take_newest: a thief
+ *      may read its value instead of push's, and since C23 (C++20) a plain store does not carry on
+ *      the release of the one before it.
  *   O2 take_newest against steal: each writes or reads one end, then the other.
  *
  *        owner (take_newest)                 thief (steal)
@@ -143,7 +145,7 @@ static inline struct leat__link *leat__deque_take_newest(struct leat__deque *deq
     if (slot->tag != tag)
         return NULL;
     item = load_relaxed(&slot->item); /* relaxed: we wrote it */
-    store_relaxed(&deque->bottom, bottom); /* relaxed: ordered by the fence */
+    store_release(&deque->bottom, bottom); /* O1: a thief that reads this one must see the items */
     if (alone)
         return item;
     fence_seq_cst(); /* O2: pairs with the fence in leat__deque_steal */
@@ -152,7 +154,7 @@ static inline struct leat__link *leat__deque_take_newest(struct leat__deque *deq
         return item; /* I3 */
     if (top > bottom || !cas_seq_cst(&deque->top, &top, top + 1)) /* O3: the last item */
         item = NULL;
-    store_relaxed(&deque->bottom, bottom + 1); /* relaxed: empty again; nothing is published */
+    store_relaxed(&deque->bottom, bottom + 1); /* relaxed: empty again; O1 by the fence above */
     return item;
 }
 

@@ -195,14 +195,16 @@ static void epoll_cancel(struct leat__reactor *reactor, struct leat__op *op)
 {
     struct epoll *epoll = epoll_of(reactor);
     struct slot *slot = slot_at(epoll, op->fd);
-    int fd = op->fd;
 
-    (void)take_out(epoll, op, -ECANCELED);
+    leat__list_remove(&op->node);
+    epoll->waiting--;
+    /* I1, and before the op is given away: its caller may close the fd the moment it is back. */
     if (slot && leat__list_empty(&slot->ops) && slot->armed) {
-        (void)epoll_ctl(epoll->fd, EPOLL_CTL_DEL, fd, NULL); /* I1; gone is gone */
+        (void)epoll_ctl(epoll->fd, EPOLL_CTL_DEL, op->fd, NULL);
         slot->armed = 0;
         slot->known = false;
     }
+    (void)leat__op_complete(op, -ECANCELED);
 }
 
 /* ---- the worker's calls ---- */

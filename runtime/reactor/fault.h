@@ -31,7 +31,7 @@ struct leat__fault {
     uint8_t late;      /* its completion is delivered so many looks at the reactor later */
     bool    ring;      /* it is not done directly, even if it could be */
     bool    crowded;   /* the ring has no room for it at first, nor for its cancel */
-    bool    not_yet;   /* it comes back with -EAGAIN once, as older kernels do where O_NONBLOCK is */
+    bool    not_yet;   /* it comes back with -EAGAIN once, as for O_NONBLOCK on older kernels */
     enum leat__fault_cancel cancel;
 };
 

@@ -46,9 +46,10 @@ void leat__gate_shut(struct leat__gate *gate)
     leat__lock(&gate->lock);
     if (gate->waiting.next) {
         leat__list_each(node, &gate->waiting) {
-            struct leat__ticket ticket = leat__list_entry(node, struct leat__op, at_gate)->ticket[0];
+            struct leat__op *op = leat__list_entry(node, struct leat__op, at_gate);
+            struct leat__ticket ticket = op->ticket[0];
 
-            /* Its caller can't leave before it has dismissed the op, for which it needs the lock. */
+            /* Its caller can't leave before it has dismissed the op, and for that needs the lock. */
             if (leat__claim(ticket, LEAT__CAUSE_CANCEL))
                 leat__wake(ticket.waiter);
         }

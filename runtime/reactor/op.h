@@ -125,7 +125,7 @@ struct leat__op {
 };
 
 /* Do the operation and wait for its end. Returns its result, -ECANCELED or -ETIMEDOUT when the
- * caller's scopes ended first (then it was not done, in no part), -ECANCELED when the gate was shut.
+ * caller's scopes ended first (then it was not done, in no part), -ECANCELED when the gate is shut.
  * Blocks; cancellation point; from tasks and plain threads. */
 int leat__op_run(struct leat__op *op);
 

@@ -22,7 +22,7 @@ int leat__reactor_create(struct leat__reactor **ret, enum leat_reactor kind, con
 #endif
         if (err == 0 || kind == LEAT_REACTOR_IO_URING)
             return err;
-        /* Out of descriptors is out of descriptors: epoll needs them too, and would only hide it. */
+        /* Out of descriptors: epoll needs them too, and falling back would only hide it. */
         if (err == -EMFILE || err == -ENFILE)
             return err;
     }

@@ -62,7 +62,7 @@ static struct io_uring_sqe *room(struct uring *uring)
     if (__builtin_expect(sqe != NULL, 1))
         return sqe;
     leat__probe_count(&uring->reactor.probe->ring_enters);
-    (void)io_uring_submit(&uring->ring); /* what it can't take stays, and is told by the next line */
+    (void)io_uring_submit(&uring->ring); /* what it can't take stays; the next line tells */
     return io_uring_get_sqe(&uring->ring);
 }
 
@@ -389,7 +389,7 @@ int leat__uring_create(struct leat__reactor **ret, const char **why)
         err = -EOPNOTSUPP;
         goto no_wake;
     }
-    uring->poll_first = (uring->ring.flags & IORING_SETUP_SINGLE_ISSUER) != 0; /* 6.0; 5.19 has it */
+    uring->poll_first = (uring->ring.flags & IORING_SETUP_SINGLE_ISSUER) != 0; /* 6.0 */
     err = leat__reactor_init(&uring->reactor, &kind);
     if (err)
         goto no_wake;

@@ -23,10 +23,3 @@ void leat__worker_become(struct leat__worker *worker)
 {
     current = worker;
 }
-
-struct leat__fiber *leat__fiber_current(void)
-{
-    struct leat__worker *worker = leat__worker_current();
-
-    return worker ? worker->running : NULL;
-}

@@ -50,8 +50,8 @@ static void leave(struct leat__worker *worker, struct leat__context *from, struc
         worker->next = next;
         next = NULL;
     }
-    worker->running = next;
-    leat__probe_count(&worker->probe.switches);
+    worker->face.running = next;
+    leat__probe_count(&worker->face.probe.switches);
     if (next) {
         set_state(next, LEAT__FIBER_RUNNING);
         leat__context_switch(from, &next->context);
@@ -84,13 +84,13 @@ bool leat__look_due(void)
 static void park_for(struct leat__worker *worker, struct leat__fiber *next, leat__commit_fn *commit,
                      void *arg)
 {
-    struct leat__fiber *fiber = worker->running;
+    struct leat__fiber *fiber = worker->face.running;
     int saved = *worker->errno_at; /* errno's value belongs to the task, its address to the thread */
 
     worker->parking = fiber;
     worker->commit = commit;
     worker->commit_arg = arg;
-    leat__probe_count(&worker->probe.parks);
+    leat__probe_count(&worker->face.probe.parks);
     leave(worker, &fiber->context, next);
     worker = leat__worker_current();
     leat__arrive(worker);
@@ -101,7 +101,7 @@ void leat__park(leat__commit_fn *commit, void *arg)
 {
     struct leat__worker *worker = leat__worker_current();
 
-    leat__check(worker && worker->running, "only a task can be parked");
+    leat__check(worker && worker->face.running, "only a task can be parked");
     park_for(worker, next_turn(worker), commit, arg);
 }
 
@@ -119,7 +119,7 @@ void leat__give_way(void)
     struct leat__worker *worker = leat__worker_current();
     struct leat__fiber *next = next_turn(worker);
 
-    leat__probe_count(&worker->probe.yields);
+    leat__probe_count(&worker->face.probe.yields);
     if (!next && worker->turns_left > 0)
         return; /* nobody to give way to, and not yet time to look around */
     park_for(worker, next, requeue, worker);
@@ -137,7 +137,7 @@ void leat__ready(struct leat__fiber *fiber)
         leat__start(fiber);
         return;
     }
-    leat__probe_count(&worker->probe.readies);
+    leat__probe_count(&worker->face.probe.readies);
     if (fiber->pinned) {
         leat__start(fiber);
         return;
@@ -155,7 +155,7 @@ void leat__start(struct leat__fiber *fiber)
 
     if (get_state(fiber) == LEAT__FIBER_NONE)
         set_state(fiber, LEAT__FIBER_QUEUED_NEW);
-    if (worker && worker->sched == sched && (!fiber->pinned || fiber->home == worker->index)) {
+    if (worker && worker->sched == sched && (!fiber->pinned || fiber->home == worker->face.index)) {
         leat__enqueue(worker, fiber);
     } else if (fiber->pinned) {
         if (leat__inbox_push(&sched->workers[fiber->home].inbox, &fiber->link))
@@ -171,7 +171,7 @@ void leat__start(struct leat__fiber *fiber)
 void leat__fiber_main(void *unused)
 {
     struct leat__worker *worker = leat__worker_current();
-    struct leat__stack *stack = worker->running->stack;
+    struct leat__stack *stack = worker->face.running->stack;
     struct leat__context *to;
 
     (void)unused;
@@ -179,21 +179,21 @@ void leat__fiber_main(void *unused)
     for (;;) {
         struct leat__fiber *next;
 
-        worker->sched->body(worker->running); /* the fiber is gone when this returns */
+        worker->sched->body(worker->face.running); /* the fiber is gone when this returns */
         worker = leat__worker_current();
         next = next_turn(worker);
         if (!next || next->stack) {
-            worker->running = next;
+            worker->face.running = next;
             to = next ? &next->context : &worker->context;
             if (next)
                 set_state(next, LEAT__FIBER_RUNNING);
             break;
         }
         next->stack = stack;
-        worker->running = next;
+        worker->face.running = next;
         set_state(next, LEAT__FIBER_RUNNING);
     }
     worker->dead = stack;
-    leat__probe_count(&worker->probe.switches);
+    leat__probe_count(&worker->face.probe.switches);
     leat__context_exit_to(to);
 }

@@ -50,9 +50,11 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
         err = leat__deque_init(&worker->fresh);
         if (err)
             goto fail_workers;
-        worker->index = i;
+        worker->face.index = i;
+        worker->face.runtime = options->runtime;
         worker->turns = 64;
         worker->due = LEAT_NEVER;
+        store_relaxed(&worker->turn_ns, LEAT__WAKE_NS); /* relaxed: no thread yet */
         worker->poller = options->pollers[i];
         worker->ticker = options->tickers[i];
         leat__random_init(&worker->random, leat__random_mix(&seed));
@@ -130,17 +132,12 @@ void leat__sched_probe(const struct leat__sched *sched, struct leat__probe *ret)
 {
     memset(ret, 0, sizeof *ret);
     for (unsigned i = 0; i < sched->count; i++)
-        leat__probe_sum(ret, &sched->workers[i].probe);
+        leat__probe_sum(ret, &sched->workers[i].face.probe);
 }
 
 const char *leat__sched_guard(const struct leat__sched *sched)
 {
     return leat__stacks_guard_name(&sched->stacks);
-}
-
-unsigned leat__worker_index(const struct leat__worker *worker)
-{
-    return worker->index;
 }
 
 struct leat__sched *leat__worker_sched(const struct leat__worker *worker)
@@ -158,24 +155,9 @@ struct leat__ticker *leat__worker_ticker(const struct leat__worker *worker)
     return worker->ticker;
 }
 
-leat_time leat__worker_looked(const struct leat__worker *worker)
-{
-    return worker->looked;
-}
-
-struct leat__probe *leat__worker_probe(struct leat__worker *worker)
-{
-    return &worker->probe;
-}
-
 struct leat__random *leat__worker_random(struct leat__worker *worker)
 {
     return &worker->random;
-}
-
-void **leat__worker_slot(struct leat__worker *worker)
-{
-    return &worker->slot;
 }
 
 void *leat__sched_runtime(const struct leat__sched *sched)

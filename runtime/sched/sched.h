@@ -39,27 +39,67 @@ struct leat__fiber *leat__take_fresh(const void *group);
 /* Has the worker run its turns, so that the next leat__give_way lets it look around? Fiber only. */
 bool leat__look_due(void);
 
+/* What the rooms above may see of a worker: its first fields. Touched at each operation, so reading
+ * them is no call. */
+struct leat__worker_face {
+    struct leat__fiber *running; /* NULL: the loop on the thread's own stack */
+    void               *runtime;
+    void               *slot;   /* where the task room hangs its memory */
+    leat_time           looked; /* a recent "now" */
+    unsigned            index;
+    struct leat__probe  probe;
+};
+
 /* The worker this thread is, NULL on other threads. The only reader of the thread-local: noinline
  * with a compiler barrier inside, since a fiber resumes on other threads and compilers cache a
  * thread-local's address over a call. Never keep the result over a suspension. */
 struct leat__worker *leat__worker_current(void);
 
-/* The fiber that runs now, NULL outside of one. */
-struct leat__fiber *leat__fiber_current(void);
+static inline struct leat__worker_face *leat__worker_face(const struct leat__worker *worker)
+{
+    return (struct leat__worker_face *)(uintptr_t)worker;
+}
 
-unsigned             leat__worker_index(const struct leat__worker *worker);
+/* The fiber that runs now, NULL outside of one. */
+static inline struct leat__fiber *leat__fiber_current(void)
+{
+    struct leat__worker *worker = leat__worker_current();
+
+    return worker ? leat__worker_face(worker)->running : NULL;
+}
+
+static inline unsigned leat__worker_index(const struct leat__worker *worker)
+{
+    return leat__worker_face(worker)->index;
+}
+
+static inline void *leat__worker_runtime(const struct leat__worker *worker)
+{
+    return leat__worker_face(worker)->runtime;
+}
+
+static inline leat_time leat__worker_looked(const struct leat__worker *worker)
+{
+    return leat__worker_face(worker)->looked;
+}
+
+static inline struct leat__probe *leat__worker_probe(struct leat__worker *worker)
+{
+    return &leat__worker_face(worker)->probe;
+}
+
+static inline void **leat__worker_slot(struct leat__worker *worker)
+{
+    return &leat__worker_face(worker)->slot;
+}
+
 struct leat__sched  *leat__worker_sched(const struct leat__worker *worker);
 struct leat__poller *leat__worker_poller(const struct leat__worker *worker);
 struct leat__ticker *leat__worker_ticker(const struct leat__worker *worker);
-leat_time            leat__worker_looked(const struct leat__worker *worker); /* a recent "now" */
-struct leat__probe  *leat__worker_probe(struct leat__worker *worker);
 struct leat__random *leat__worker_random(struct leat__worker *worker);
 void                *leat__sched_runtime(const struct leat__sched *sched);
 unsigned             leat__sched_workers(const struct leat__sched *sched);
 struct leat__worker *leat__sched_worker(const struct leat__sched *sched, unsigned index);
-
-/* Where a worker's memory of the task room hangs (its slabs). */
-void **leat__worker_slot(struct leat__worker *worker);
 
 /* Starting and stopping, for the run room. */
 struct leat__sched_options {

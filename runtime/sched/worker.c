@@ -41,7 +41,7 @@ void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
     if (!fiber->stack) {
         leat__keep_fresh(worker, fiber);
         if (!worker->sched->alone)
-            leat__wake_one(worker->sched);
+            leat__offer(worker);
         return;
     }
     while (!leat__runq_push(&worker->runq, &fiber->link)) {
@@ -50,10 +50,10 @@ void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
         leat__runq_take_half(&worker->runq, &half);
         if (half.count > 0)
             leat__injector_push_batch(&worker->sched->injector, &half);
-        leat__probe_count(&worker->probe.overflows);
+        leat__probe_count(&worker->face.probe.overflows);
     }
     if (!worker->sched->alone)
-        leat__wake_one(worker->sched);
+        leat__offer(worker);
 }
 
 /* A started one or a fresh one, turn by turn: neither starves the other. */
@@ -127,7 +127,7 @@ static void keep_stacks(struct leat__worker *worker)
     worker->hot = last->next;
     worker->hot_count = LEAT__STACKS_HOT / 2;
     last->next = NULL;
-    leat__probe_count(&worker->probe.stack_puts);
+    leat__probe_count(&worker->face.probe.stack_puts);
     leat__stacks_put(&worker->sched->stacks, batch);
 }
 
@@ -141,7 +141,7 @@ static bool fetch_stacks(struct leat__worker *worker)
     if (got <= 0)
         return false;
     worker->hot_count = (unsigned)got;
-    leat__probe_count(&worker->probe.stack_gets);
+    leat__probe_count(&worker->face.probe.stack_gets);
     return true;
 }
 
@@ -177,15 +177,25 @@ static void take_inbox(struct leat__worker *worker)
 /* Fit the number of turns between two looks to LEAT__LOOK_NS. */
 static void calibrate(struct leat__worker *worker, leat_time now)
 {
-    leat_time elapsed = now - worker->looked;
+    leat_time elapsed = now - worker->face.looked;
+    int turns = worker->turns - worker->turns_left;
 
+    if (turns > 0 && worker->face.looked > 0) {
+        /* relaxed, all: an estimate. A thief's is the better one for who spawns all in one turn. */
+        leat_time turn = elapsed / turns;
+
+        store_relaxed(&worker->turn_ns, (load_relaxed(&worker->turn_ns) + turn) / 2);
+        if (worker->raided && turn < LEAT__TURN_SHORT_NS)
+            store_relaxed(&worker->raided->turn_ns, turn);
+        worker->raided = NULL;
+    }
     if (worker->turns_left <= 0) { /* it was time, not lack of work, that brought us here */
         if (elapsed < LEAT__LOOK_NS / 2 && worker->turns < TURNS_MAX)
             worker->turns *= 2;
         else if (elapsed > LEAT__LOOK_NS * 2 && worker->turns > TURNS_MIN)
             worker->turns /= 2;
     }
-    worker->looked = now;
+    worker->face.looked = now;
     worker->turns_left = worker->turns;
 }
 
@@ -193,13 +203,13 @@ static void look_around(struct leat__worker *worker)
 {
     leat_time now = leat__clock_now();
 
-    leat__probe_count(&worker->probe.turns);
+    leat__probe_count(&worker->face.probe.turns);
     calibrate(worker, now);
     keep_stacks(worker);
     take_inbox(worker);
     take_injected(worker);
     worker->due = worker->ticker->fire(worker->ticker, now);
-    leat__probe_count(&worker->probe.polls);
+    leat__probe_count(&worker->face.probe.polls);
     worker->poller->poll(worker->poller);
 }
 
@@ -232,7 +242,7 @@ static struct leat__fiber *find(struct leat__worker *worker)
         if (fiber)
             break;
         if (worker->starved.first)
-            worker->due = leat__time_min(worker->due, worker->looked + STARVED_RETRY_NS);
+            worker->due = leat__time_min(worker->due, worker->face.looked + STARVED_RETRY_NS);
         leat__idle(worker);
     }
     if (worker->searching)
@@ -252,9 +262,9 @@ void leat__worker_main(void *arg)
             leat__batch_push(&worker->starved, &fiber->link);
             continue;
         }
-        worker->running = fiber;
+        worker->face.running = fiber;
         store_relaxed(&fiber->state, LEAT__FIBER_RUNNING); /* relaxed: see fiber.h */
-        leat__probe_count(&worker->probe.switches);
+        leat__probe_count(&worker->face.probe.switches);
         leat__context_switch(&worker->context, &fiber->context);
         leat__arrive(worker);
     }

@@ -33,6 +33,14 @@
  * nothing to run. */
 #define LEAT__LOOK_NS 50000
 
+/* Turns shorter than this are not worth another core: moving a task costs several cache misses and
+ * its end a contended count, some 300 ns. And so little work in all is not worth a wake. */
+#define LEAT__TURN_SHORT_NS 1000
+#define LEAT__WAKE_NS       20000
+
+/* How often the sentinel looks whether somebody computes in front of a queue. */
+#define LEAT__SENTINEL_NS 1000000
+
 /* Fresh fibers moved by one raid, at most. */
 #define LEAT__STEAL_MAX 128
 
@@ -40,8 +48,9 @@
 #define LEAT__STACKS_HOT 64
 
 struct leat__worker {
+    struct leat__worker_face face; /* first: sched.h */
+
     /* touched at each switch */
-    struct leat__fiber  *running; /* NULL: the loop on the thread's own stack */
     struct leat__fiber  *lifo;    /* the fiber readied last */
     unsigned             lifo_run;
     int                  turns_left; /* until the next look around */
@@ -55,24 +64,23 @@ struct leat__worker {
     int                 *errno_at; /* where this thread's errno lives */
     struct leat__batch   pinned; /* FIFO of fibers that no thief may have */
     struct leat__context context; /* of the loop */
-    struct leat__probe   probe;
-
     /* the loop's */
     struct leat__sched  *sched;
     struct leat__poller *poller;
     struct leat__ticker *ticker;
     struct leat__batch   starved; /* new fibers for which no stack could be had */
-    unsigned             index;
     int                  turns;     /* between two looks around: adapts to LEAT__LOOK_NS */
     bool                 searching; /* counted as such in sched->idle */
-    leat_time            looked;
     leat_time            due; /* of the next timer, as the ticker last said */
+    struct leat__worker *raided; /* whom the work came from, until its turns were timed */
     struct leat__random  random;
     struct leat__thread  thread;
-    void                *slot; /* the task room's */
 
     /* shared */
-    alignas(64) struct leat__inbox inbox;
+    alignas(64) LEAT_ATOMIC(leat_time) turn_ns; /* how long its turns are, about */
+    LEAT_ATOMIC(uint64_t)  watched_looks; /* its looks around when a thief last asked, */
+    LEAT_ATOMIC(leat_time) watched_since; /* and since when they are that many */
+    struct leat__inbox inbox;
     struct leat__runq  runq;  /* runnable, started */
     struct leat__deque fresh; /* spawned here, not started */
 };
@@ -89,6 +97,7 @@ struct leat__sched {
     LEAT_ATOMIC(bool)    stopping;
     alignas(64) struct leat__injector injector;
     alignas(64) struct leat__idle idle;
+    LEAT_ATOMIC(bool) sentinel; /* a sleeper looks after queues every LEAT__SENTINEL_NS */
 };
 
 /* worker.c: what runs where */
@@ -102,6 +111,7 @@ void                leat__fiber_main(void *unused);
 
 /* idle.c: when a worker sleeps and who is woken */
 void                leat__wake_one(struct leat__sched *sched);
+void                leat__offer(struct leat__worker *worker);
 struct leat__fiber *leat__search(struct leat__worker *worker);
 void                leat__end_search(struct leat__worker *worker);
 void                leat__idle(struct leat__worker *worker);

@@ -10,12 +10,8 @@ static _Thread_local struct leat__waiter thread_waiter;
 static _Thread_local struct leat__self thread_self;
 static _Thread_local struct leat__runtime *thread_runtime;
 
-struct leat__self *leat__self(void)
+struct leat__self *leat__self_of_thread(void)
 {
-    struct leat__fiber *fiber = leat__fiber_current();
-
-    if (fiber)
-        return fiber->self;
     if (!thread_self.waiter) /* only once: a scope's end may be reading it on another thread */
         thread_self.waiter = &thread_waiter;
     return &thread_self;
@@ -25,7 +21,7 @@ struct leat__runtime *leat__runtime_current(void)
 {
     struct leat__worker *worker = leat__worker_current();
 
-    return worker ? leat__sched_runtime(leat__worker_sched(worker)) : thread_runtime;
+    return worker ? leat__worker_runtime(worker) : thread_runtime;
 }
 
 void leat__runtime_adopt(struct leat__runtime *runtime)

@@ -4,6 +4,7 @@
 #ifndef LEAT_TASK_SELF_H
 #define LEAT_TASK_SELF_H
 
+#include "sched/sched.h"
 #include "task/scope.h"
 #include "task/wait.h"
 #include "timer/wheel.h"
@@ -26,8 +27,15 @@ struct leat__self {
     int                  budget;
 };
 
+struct leat__self *leat__self_of_thread(void);
+
 /* Never NULL. The task that runs on this fiber, or the calling thread. */
-struct leat__self *leat__self(void);
+static inline struct leat__self *leat__self(void)
+{
+    struct leat__fiber *fiber = leat__fiber_current();
+
+    return __builtin_expect(fiber != NULL, 1) ? fiber->self : leat__self_of_thread();
+}
 
 int leat__checkpoint_slow(struct leat__self *self);
 

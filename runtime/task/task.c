@@ -93,7 +93,7 @@ static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, 
     struct leat__worker *worker = leat__worker_current();
     struct leat__task *task;
 
-    if (worker && leat__sched_runtime(leat__worker_sched(worker)) != runtime)
+    if (worker && leat__worker_runtime(worker) != runtime)
         worker = NULL; /* another runtime's: its list holds other blocks */
     task = leat__slab_get(&runtime->slabs, worker);
     if (!task)

@@ -107,7 +107,7 @@ enum leat__cause leat__wait_park(struct leat__wait *wait, struct leat__lock *hel
 
         if (wait->deadline != LEAT_NEVER) {
             struct leat__worker *worker = leat__worker_current();
-            struct leat__runtime *runtime = leat__sched_runtime(leat__worker_sched(worker));
+            struct leat__runtime *runtime = leat__worker_runtime(worker);
 
             timer->fire = time_is_up;
             timer->arg = waiter;

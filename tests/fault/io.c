@@ -318,6 +318,14 @@ LEAT_TEST_TASK(fault_io, a_cancel_that_loses_returns_the_bytes)
     }
 }
 
+static int read_patiently(void *arg)
+{
+    struct call *call = arg;
+
+    call->result = leat_read(call->stream, call->data, sizeof call->data);
+    return 0;
+}
+
 /* In the ring, waiting for room in it, or on its way: a cancel finds each. */
 LEAT_TEST_TASK(fault_io, a_crowded_ring_cancels_them_all)
 {
@@ -329,7 +337,7 @@ LEAT_TEST_TASK(fault_io, a_crowded_ring_cancels_them_all)
         open_pair(pair);
         call.stream = pair[0];
         begin_harm((struct leat__fault){ .crowded = true }, -1, LEAT__OP_RECV);
-        leat_spawn(&scope, read_in_time, &call);
+        leat_spawn(&scope, read_patiently, &call);
         if (i & 1)
             leat_sleep(LEAT_MSEC);
         else
@@ -347,7 +355,18 @@ static int run_scenario(void *arg)
 {
     int err = scenario(arg);
 
-    return err == -ECANCELED || err == 0 ? 0 : err;
+    /* Who is cancelled first closes, and the other side may hear of that before its own cancel. */
+    switch (err) {
+    case 0:
+    case -ECANCELED:
+    case -ECONNRESET:
+    case -ENOTCONN:
+    case -EPIPE:
+        return 0;
+    default:
+        test_fail("the scenario ended with %d", err);
+        return err;
+    }
 }
 
 /* The n-th operation is never begun; the rest of the program is told to end. */

@@ -20,7 +20,7 @@ static struct leat__waiter waiters[TASKS];
 static struct leat__fiber fibers[TASKS];
 static struct leat__timer *armed[TASKS]; /* whose wait has a deadline */
 static struct leat__runtime runtime;
-static struct leat__probe probe;
+static struct leat__worker_face faces[TASKS];
 
 /* In the body: all are tasks, in scope, or outside of any (NULL). */
 static inline void tasks_reset(struct leat__scope *scope)
@@ -33,6 +33,9 @@ static inline void tasks_reset(struct leat__scope *scope)
         selves[i].waiter = &waiters[i];
         selves[i].scope = scope;
         selves[i].budget = 1000;
+        fibers[i].self = &selves[i];
+        faces[i].running = &fibers[i];
+        faces[i].runtime = &runtime;
     }
     if (scope) {
         memset(scope, 0, sizeof *scope);
@@ -57,11 +60,6 @@ static inline void tasks_fire(int i)
         armed[i] = NULL;
         timer->fire(timer->arg, timer->value);
     }
-}
-
-struct leat__self *leat__self(void)
-{
-    return &selves[model_self()];
 }
 
 struct leat__parking {
@@ -98,39 +96,15 @@ leat_time leat__clock_now(void)
     return 0;
 }
 
+/* Each thread is a worker of its own, which runs its task. */
 struct leat__worker *leat__worker_current(void)
 {
-    return (struct leat__worker *)(void *)&runtime;
+    return (struct leat__worker *)(void *)&faces[model_self()];
 }
 
-struct leat__sched *leat__worker_sched(const struct leat__worker *worker)
+struct leat__self *leat__self_of_thread(void)
 {
-    (void)worker;
-    return NULL;
-}
-
-void *leat__sched_runtime(const struct leat__sched *sched)
-{
-    (void)sched;
-    return &runtime;
-}
-
-unsigned leat__worker_index(const struct leat__worker *worker)
-{
-    (void)worker;
-    return 0;
-}
-
-leat_time leat__worker_looked(const struct leat__worker *worker)
-{
-    (void)worker;
-    return 0;
-}
-
-struct leat__probe *leat__worker_probe(struct leat__worker *worker)
-{
-    (void)worker;
-    return &probe;
+    return &selves[model_self()];
 }
 
 void leat__timer_arm(struct leat__wheel *wheel, struct leat__timer *timer, leat_time when)
