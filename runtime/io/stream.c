@@ -40,7 +40,8 @@ static int read_some(struct leat_stream *stream, void *data, size_t bytes)
     };
     int result = leat__op_run(&op);
 
-    stream->more = op.more || (result > 0 && (size_t)result == bytes);
+    /* A socket's op says it; of a pipe we know only that it filled the buffer. */
+    stream->more = socket ? op.more : result > 0 && (size_t)result == bytes;
     return result;
 }
 

@@ -145,6 +145,7 @@ static inline struct leat__link *leat__deque_take_newest(struct leat__deque *deq
     if (slot->tag != tag)
         return NULL;
     item = load_relaxed(&slot->item); /* relaxed: we wrote it */
+    __builtin_prefetch(load_relaxed(&leat__deque_slot(ring, bottom - 3)->item), 1); /* a hint */
     store_release(&deque->bottom, bottom); /* O1: a thief that reads this one must see the items */
     if (alone)
         return item;

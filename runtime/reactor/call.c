@@ -153,10 +153,8 @@ static int open_cached(int dir_fd, const char *path, int flags, unsigned mode)
         break;
     }
     if (fd >= 0 && added) {
-        int now = fcntl(fd, F_GETFL);
-
-        if (now >= 0)
-            (void)fcntl(fd, F_SETFL, now & ~O_NONBLOCK);
+        /* F_SETFL takes the status flags out of those of an open, and ignores the others. */
+        (void)fcntl(fd, F_SETFL, flags);
     }
     return fd;
 }

@@ -49,7 +49,7 @@ void leat__gate_shut(struct leat__gate *gate)
             struct leat__op *op = leat__list_entry(node, struct leat__op, at_gate);
             struct leat__ticket ticket = op->ticket[0];
 
-            /* Its caller can't leave before it has dismissed the op, and for that needs the lock. */
+            /* Its caller can't leave before it has dismissed the op, under the lock. */
             if (leat__claim(ticket, LEAT__CAUSE_CANCEL))
                 leat__wake(ticket.waiter);
         }

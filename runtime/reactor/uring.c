@@ -331,7 +331,8 @@ static const char *lacking(struct io_uring *ring)
     static const uint8_t needed[] = { IORING_OP_READ,    IORING_OP_WRITE,        IORING_OP_OPENAT,
                                       IORING_OP_CLOSE,   IORING_OP_STATX,        IORING_OP_FSYNC,
                                       IORING_OP_RECV,    IORING_OP_SEND,         IORING_OP_ACCEPT,
-                                      IORING_OP_CONNECT, IORING_OP_ASYNC_CANCEL, IORING_OP_POLL_ADD };
+                                      IORING_OP_CONNECT, IORING_OP_ASYNC_CANCEL,
+                                      IORING_OP_POLL_ADD };
     struct io_uring_probe *probe = io_uring_get_probe_ring(ring);
     bool all = probe != NULL;
 

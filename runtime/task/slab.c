@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Control blocks by the chunk: see slab.h. */
+/* Control blocks by the chunk: see slab.h.
+ *
+ * Free blocks are kept by address in magazines (Bonwick and Adams, "Magazines and vmem", 2001), not
+ * linked through their own memory: a list of a million would be a million cache misses to walk, and
+ * a block is cold exactly when it is free for long. A worker has two magazines, so that gets and
+ * puts around a boundary do not go to the depot each time, and new blocks come in rising order from
+ * a chunk of its own. */
 #include "task/slab.h"
 #include "sched/sched.h"
 #include "task/task.h"
@@ -9,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_BYTES (64 * 1024)
-#define CHUNK_TASKS (CHUNK_BYTES / sizeof(struct leat__task) - 1)
-#define BATCH       64
+#define CHUNK_BYTES     (64 * 1024)
+#define CHUNK_TASKS     (CHUNK_BYTES / sizeof(struct leat__task) - 1)
+#define MAGAZINE_BLOCKS 126 /* with its header, 1 KiB */
 
 struct leat__slab_chunk {
     alignas(128) struct leat__slab_chunk *next;
@@ -19,15 +25,32 @@ struct leat__slab_chunk {
 };
 _Static_assert(sizeof(struct leat__slab_chunk) <= CHUNK_BYTES, "a header of one block");
 
-/* A worker's own: up to two batches, so that a task spawned and ended in turn never leaves it. */
+struct leat__magazine {
+    struct leat__magazine *next;
+    size_t                 count;
+    struct leat__task     *blocks[MAGAZINE_BLOCKS];
+};
+
+/* A worker's own. */
 struct slab {
-    struct leat__task *free;
-    unsigned           count;
+    struct leat__magazine *loaded, *other; /* NULL: none yet */
+    struct leat__task     *fresh, *fresh_end; /* blocks of a chunk that were never used */
+    struct leat__task     *spill; /* linked: put without memory for a magazine */
 };
 
 void leat__slabs_init(struct leat__slabs *slabs)
 {
     memset(slabs, 0, sizeof *slabs);
+}
+
+static void free_magazines(struct leat__magazine *magazine)
+{
+    while (magazine) {
+        struct leat__magazine *next = magazine->next;
+
+        free(magazine);
+        magazine = next;
+    }
 }
 
 void leat__slabs_fini(struct leat__slabs *slabs)
@@ -38,91 +61,176 @@ void leat__slabs_fini(struct leat__slabs *slabs)
         next = chunk->next;
         free(chunk);
     }
-    slabs->chunks = NULL;
-    slabs->free = NULL;
+    free_magazines(slabs->full);
+    free_magazines(slabs->empty);
+    memset(slabs, 0, sizeof *slabs);
 }
 
-/* With the lock held: more blocks onto the common list. */
-static bool grow(struct leat__slabs *slabs)
+/* With the lock held. */
+static struct leat__slab_chunk *add_chunk(struct leat__slabs *slabs)
 {
     struct leat__slab_chunk *chunk = aligned_alloc(alignof(struct leat__slab_chunk), sizeof *chunk);
 
     if (!chunk)
-        return false;
+        return NULL;
     memset(chunk, 0, sizeof *chunk); /* wait words begin at generation 0 */
     chunk->next = slabs->chunks;
     slabs->chunks = chunk;
-    for (size_t i = CHUNK_TASKS; i-- > 0;) { /* rising addresses come out first */
-        chunk->tasks[i].own.next_free = slabs->free;
-        slabs->free = &chunk->tasks[i];
-    }
-    return true;
+    return chunk;
 }
 
-/* Up to `want` blocks off the common list, in its order. */
-static unsigned take(struct leat__slabs *slabs, unsigned want, struct leat__task **ret)
+/* Off a list of magazines, with the lock held. */
+static struct leat__magazine *pop(struct leat__magazine **list)
 {
-    struct leat__task *last;
-    unsigned count = 1;
+    struct leat__magazine *magazine = *list;
+
+    if (magazine)
+        *list = magazine->next;
+    return magazine;
+}
+
+static void push(struct leat__magazine **list, struct leat__magazine *magazine)
+{
+    if (!magazine)
+        return;
+    magazine->next = *list;
+    *list = magazine;
+}
+
+/* Both magazines are empty: a full one from the depot, or a chunk. */
+static struct leat__task *refill(struct leat__slabs *slabs, struct slab *slab)
+{
+    struct leat__magazine *full;
+    struct leat__slab_chunk *chunk;
+    struct leat__task *task = slab->spill;
+
+    if (task) {
+        slab->spill = task->own.next_free;
+        return task;
+    }
+    leat__lock(&slabs->lock);
+    full = pop(&slabs->full);
+    if (full) {
+        push(&slabs->empty, slab->loaded);
+        slab->loaded = full;
+        leat__unlock(&slabs->lock);
+        return full->blocks[--full->count];
+    }
+    chunk = add_chunk(slabs);
+    leat__unlock(&slabs->lock);
+    if (!chunk)
+        return NULL;
+    slab->fresh = chunk->tasks + 1;
+    slab->fresh_end = chunk->tasks + CHUNK_TASKS;
+    return chunk->tasks;
+}
+
+/* A thread that is no worker: one block at a time, under the lock. */
+static struct leat__task *get_shared(struct leat__slabs *slabs)
+{
+    struct leat__task *task;
 
     leat__lock(&slabs->lock);
-    if (!slabs->free && !grow(slabs)) {
-        leat__unlock(&slabs->lock);
-        return 0;
+    if (!slabs->shared.fresh || slabs->shared.fresh == slabs->shared.fresh_end) {
+        struct leat__slab_chunk *chunk = slabs->shared.free ? NULL : add_chunk(slabs);
+
+        if (chunk) {
+            slabs->shared.fresh = chunk->tasks;
+            slabs->shared.fresh_end = chunk->tasks + CHUNK_TASKS;
+        }
     }
-    *ret = last = slabs->free;
-    for (; count < want && last->own.next_free; count++)
-        last = last->own.next_free;
-    slabs->free = last->own.next_free;
-    last->own.next_free = NULL;
+    task = slabs->shared.free;
+    if (task)
+        slabs->shared.free = task->own.next_free;
+    else if (slabs->shared.fresh != slabs->shared.fresh_end)
+        task = slabs->shared.fresh++;
     leat__unlock(&slabs->lock);
-    return count;
+    return task;
 }
 
 struct leat__task *leat__slab_get(struct leat__slabs *slabs, struct leat__worker *worker)
 {
     struct slab *slab = worker ? *leat__worker_slot(worker) : NULL;
-    struct leat__task *task;
+    struct leat__magazine *loaded;
 
     if (!slab)
-        return take(slabs, 1, &task) ? task : NULL;
-    if (!slab->free)
-        slab->count = take(slabs, BATCH, &slab->free);
-    task = slab->free;
-    if (task) {
-        slab->free = task->own.next_free;
-        slab->count--;
+        return get_shared(slabs);
+    loaded = slab->loaded;
+    if (!loaded || loaded->count == 0) {
+        if (slab->other && slab->other->count > 0) {
+            slab->loaded = slab->other;
+            slab->other = loaded;
+            loaded = slab->loaded;
+        } else if (slab->fresh != slab->fresh_end) {
+            return slab->fresh++;
+        } else {
+            return refill(slabs, slab);
+        }
     }
-    return task;
+    return loaded->blocks[--loaded->count];
 }
 
-static void give_back(struct leat__slabs *slabs, struct leat__task *first, struct leat__task *last)
+/* Both magazines are full: one goes to the depot. False without memory for another. */
+static bool unload(struct leat__slabs *slabs, struct slab *slab)
 {
+    struct leat__magazine *empty;
+
     leat__lock(&slabs->lock);
-    last->own.next_free = slabs->free;
-    slabs->free = first;
+    empty = pop(&slabs->empty);
     leat__unlock(&slabs->lock);
+    if (!empty)
+        empty = malloc(sizeof *empty);
+    if (!empty)
+        return false;
+    empty->count = 0;
+    if (slab->other) {
+        leat__lock(&slabs->lock);
+        push(&slabs->full, slab->other);
+        leat__unlock(&slabs->lock);
+    }
+    slab->other = slab->loaded;
+    slab->loaded = empty;
+    return true;
 }
 
 void leat__slab_put(struct leat__slabs *slabs, struct leat__worker *worker, struct leat__task *task)
 {
     struct slab *slab = worker ? *leat__worker_slot(worker) : NULL;
-    struct leat__task *first, *last;
+    struct leat__magazine *loaded;
 
     if (!slab) {
-        give_back(slabs, task, task);
+        leat__lock(&slabs->lock);
+        task->own.next_free = slabs->shared.free;
+        slabs->shared.free = task;
+        leat__unlock(&slabs->lock);
         return;
     }
-    task->own.next_free = slab->free;
-    slab->free = task;
-    if (++slab->count < 2 * BATCH)
-        return;
-    first = last = slab->free;
-    for (unsigned i = 1; i < BATCH; i++)
-        last = last->own.next_free;
-    slab->free = last->own.next_free;
-    slab->count -= BATCH;
-    give_back(slabs, first, last);
+    loaded = slab->loaded;
+    if (!loaded || loaded->count == MAGAZINE_BLOCKS) {
+        if (slab->other && slab->other->count < MAGAZINE_BLOCKS) {
+            slab->loaded = slab->other;
+            slab->other = loaded;
+        } else if (!unload(slabs, slab)) {
+            task->own.next_free = slab->spill;
+            slab->spill = task;
+            return;
+        }
+        loaded = slab->loaded;
+    }
+    loaded->blocks[loaded->count++] = task;
+}
+
+void leat__slabs_each(struct leat__slabs *slabs, void (*fn)(struct leat__task *task, void *arg),
+                      void *arg)
+{
+    struct leat__slab_chunk *chunk;
+
+    leat__lock(&slabs->lock);
+    chunk = slabs->chunks; /* those behind it never change */
+    leat__unlock(&slabs->lock);
+    for (; chunk; chunk = chunk->next)
+        for (size_t i = 0; i < CHUNK_TASKS; i++)
+            fn(&chunk->tasks[i], arg);
 }
 
 int leat__slab_attach(struct leat__worker *worker)
@@ -137,8 +245,12 @@ int leat__slab_attach(struct leat__worker *worker)
 
 void leat__slab_detach(struct leat__worker *worker)
 {
-    void **slot = leat__worker_slot(worker);
+    struct slab *slab = *leat__worker_slot(worker);
 
-    free(*slot);
-    *slot = NULL;
+    if (!slab)
+        return;
+    free(slab->loaded);
+    free(slab->other);
+    free(slab);
+    *leat__worker_slot(worker) = NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory for tasks' control blocks: 128 bytes each, from chunks that are kept until the runtime
  * ends, so that a block stays a block: a ticket for a wait that is over may still be tried on it
- * (I3 of wait_word.h). A worker takes and gives back from a list of its own; when that grows, a
+ * (I3 of wait_word.h). A worker takes and gives back from a stock of its own; when that grows, a
  * batch goes to the others. malloc was rejected: it can give the memory to somebody else. */
 #ifndef LEAT_TASK_SLAB_H
 #define LEAT_TASK_SLAB_H
@@ -13,11 +13,17 @@
 struct leat__task;
 struct leat__worker;
 struct leat__slab_chunk;
+struct leat__magazine;
 
 struct leat__slabs {
     struct leat__lock        lock;
     struct leat__slab_chunk *chunks; /* all there are */
-    struct leat__task       *free;   /* batches, linked by their first blocks */
+    struct leat__magazine   *full;   /* of free blocks */
+    struct leat__magazine   *empty;
+    struct {
+        struct leat__task *free;              /* linked */
+        struct leat__task *fresh, *fresh_end; /* never used */
+    } shared; /* by threads that are no workers */
 };
 
 void leat__slabs_init(struct leat__slabs *slabs);
@@ -29,7 +35,12 @@ struct leat__task *leat__slab_get(struct leat__slabs *slabs, struct leat__worker
 void               leat__slab_put(struct leat__slabs *slabs, struct leat__worker *worker,
                                   struct leat__task *task);
 
-/* A worker's list, made before its thread starts. */
+/* Call fn for every block there is, free or not, oldest chunk last. The chunks that exist when it is
+ * called stay; blocks may change hands meanwhile. Any thread. */
+void leat__slabs_each(struct leat__slabs *slabs, void (*fn)(struct leat__task *task, void *arg),
+                      void *arg);
+
+/* A worker's stock, made before its thread starts, unmade when it has ended. */
 int  leat__slab_attach(struct leat__worker *worker);
 void leat__slab_detach(struct leat__worker *worker);
 
