@@ -2,10 +2,11 @@
 /* Byte streams over the reactor's operations. See <leat/io.h> for the promises and
  * reactor/gate.h for how a stream is shut and closed under pending calls.
  *
- * What is tried at once and what goes to the reactor first was measured (a request and its answer,
- * 64 connections of 64 bytes): writes nearly always fit the socket's buffer, so they are tried.
- * A read after an answer nearly never finds anything, and trying costs a system call each time; so
- * a read is tried only when the last one left something, which the kernel tells with its result.
+ * Writes nearly always fit the socket's buffer, so they are tried at once. A read after an answer
+ * nearly never finds anything, and trying costs a system call each time; so a read is tried only
+ * when the last one left something, which the kernel tells with its result. Measured with 64 pairs
+ * of local sockets, 64 bytes each way, one worker: 2.36 us a request against 2.62 when every read is
+ * tried (io_uring), 3.08 against 3.28 (epoll).
  *
  * The flag O_NONBLOCK is never touched: it belongs to the open file, which a pipe or a terminal
  * shares with other processes. Not sleeping is asked of each call instead. */

@@ -62,7 +62,7 @@ compare()
     timeout $((60 * slowdown)) "$@" "$leatsum" -- "${trees[@]}" > out 2> err < /dev/null
     status "$what" 0 $?
     same "$what" expected.txt out
-    [ ! -s err ] || fail "$what: says $(head -n 1 err)"
+    [ ! -s err ] || fail "$what: says $(head -n 60 err)"
 }
 
 for workers in 1 2; do
