@@ -247,13 +247,6 @@ static bool find_description(const uint8_t *header, uintptr_t pc, struct descrip
 
 /* ---- running the instructions ---- */
 
-static struct rule *rule_of(struct rules *rules, uint64_t reg)
-{
-    static struct rule ignored;
-
-    return reg < REGS ? &rules->of[reg] : &ignored;
-}
-
 static void set_rule(struct rules *rules, uint64_t reg, enum rule_kind kind, int64_t value)
 {
     if (reg < REGS)
@@ -308,8 +301,10 @@ static bool run_one(struct cursor *c, const struct description *d, struct rules 
     case 0x10: /* expression */
     case 0x16: /* val_expression */
         reg = get_uleb(c);
-        set_rule(rules, reg, op == 0x10 ? AT_EXPRESSION : EXPRESSION, 0);
-        rule_of(rules, reg)->expression = skip_block(c);
+        if (reg < REGS)
+            rules->of[reg] = (struct rule){ .kind = op == 0x10 ? AT_EXPRESSION : EXPRESSION,
+                                            .expression = c->at };
+        (void)skip_block(c);
         return true;
     case 0x11: /* offset_extended_sf */
         reg = get_uleb(c);

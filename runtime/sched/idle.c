@@ -26,8 +26,11 @@
 #include "platform/clock.h"
 #include "sched/worker.h"
 
-/* How long a worker without work keeps looking before it sleeps. */
-#define SPIN_NS (10 * LEAT_USEC)
+/* How long a worker without work keeps looking before it sleeps, at most: as long as that has been
+ * of use. In vain it is halved each time, down to nothing, since it would only burn CPU (and keep the
+ * worker from its own reactor); work found by a search brings it back. */
+#define SPIN_NS     (10 * LEAT_USEC)
+#define SPIN_NS_MIN (1 * LEAT_USEC)
 #define SPIN_PAUSES 32
 
 void leat__wake_worker(struct leat__sched *sched, unsigned index)
@@ -166,14 +169,20 @@ struct leat__fiber *leat__search(struct leat__worker *worker)
     for (;;) {
         struct leat__fiber *fiber = steal(worker);
 
-        if (fiber)
+        if (fiber) {
+            worker->spin_ns = SPIN_NS;
             return fiber;
+        }
         if (leat__injector_len(&sched->injector) > 0 || !leat__inbox_is_empty(&worker->inbox))
             return NULL; /* the loop looks there, and leat__idle does not sleep beside it */
-        if (until == 0)
-            until = leat__clock_now() + SPIN_NS;
-        else if (leat__clock_now() >= until)
+        if (worker->spin_ns < SPIN_NS_MIN)
             return NULL;
+        if (until == 0) {
+            until = leat__clock_now() + worker->spin_ns;
+        } else if (leat__clock_now() >= until) {
+            worker->spin_ns /= 2;
+            return NULL;
+        }
         for (int i = 0; i < SPIN_PAUSES; i++)
             cpu_relax();
     }

@@ -70,6 +70,7 @@ struct leat__worker {
     struct leat__ticker *ticker;
     struct leat__batch   starved; /* new fibers for which no stack could be had */
     int                  turns;     /* between two looks around: adapts to LEAT__LOOK_NS */
+    leat_time            spin_ns;   /* how long it looks on before it sleeps */
     bool                 searching; /* counted as such in sched->idle */
     leat_time            due; /* of the next timer, as the ticker last said */
     struct leat__worker *raided; /* whom the work came from, until its turns were timed */

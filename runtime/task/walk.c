@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* See walk.h. */
+#include "task/walk.h"
+#include "base/container.h"
+#include "platform/peek.h"
+
+#include <string.h>
+
+#define TRIES     3
+#define DEPTH_MAX 64 /* children in place on one stack that are followed */
+
+struct look {
+    unsigned char block[sizeof(struct leat__task)];
+    unsigned char host[sizeof(struct leat__task)];
+    unsigned char self[sizeof(struct leat__self)];
+};
+
+/* relaxed, in this file: copies of our own */
+static enum leat__fiber_state state_of(const unsigned char *block)
+{
+    const struct leat__task *task = (const struct leat__task *)(const void *)block;
+
+    return (enum leat__fiber_state)load_relaxed(&task->fiber.state);
+}
+
+static const struct leat__task *as_task(const unsigned char *block)
+{
+    return (const struct leat__task *)(const void *)block;
+}
+
+/* A task that runs in place has no stack of its own: it is on that of the fiber it waits with. */
+static const struct leat__task *host_of(const struct leat__task *task, const struct leat__task *copy)
+{
+    if (copy->fiber.stack || !copy->waiter.fiber)
+        return task;
+    return leat__container_of(copy->waiter.fiber, struct leat__task, fiber);
+}
+
+/* The self of `task` among those on the host's stack, innermost first. */
+static bool find_self(const struct leat__task *task, const struct leat__task *host,
+                      struct leat__self *ret, bool *innermost)
+{
+    const struct leat__self *at = host->fiber.self;
+
+    for (int depth = 0; at && depth < DEPTH_MAX; depth++) {
+        if (!leat__peek(at, ret, sizeof *ret))
+            return false;
+        if (ret->task == task) {
+            *innermost = depth == 0;
+            return true;
+        }
+        at = ret->outer;
+    }
+    return false;
+}
+
+/* Returns false when what was read does not make sense, as in the middle of a change. */
+static bool interpret(struct leat__sight *ret, const struct leat__task *task, struct look *look)
+{
+    const struct leat__task *block = as_task(look->block), *host = as_task(look->host);
+    struct leat__self *self = (struct leat__self *)(void *)look->self;
+    enum leat__fiber_state state = state_of(look->host);
+    uint64_t word = load_relaxed(&block->waiter.word);
+    bool innermost;
+
+    memset(look->self, 0, sizeof look->self);
+    *ret = (struct leat__sight){ .name = block->name, .fn = block->fn };
+    if (state_of(look->block) == LEAT__FIBER_QUEUED_NEW) {
+        ret->state = LEAT__SIGHT_NEW;
+        return true;
+    }
+    ret->host = &host_of(task, block)->fiber;
+    if (!find_self(task, host, self, &innermost)) {
+        /* Between its first turn and its first instruction. */
+        ret->state = state == LEAT__FIBER_RUNNING ? LEAT__SIGHT_RUNNING : LEAT__SIGHT_READY;
+        return state == LEAT__FIBER_RUNNING || state == LEAT__FIBER_QUEUED;
+    }
+    ret->began = self->began;
+    ret->scope = self->scope;
+    if (!innermost) {
+        ret->state = LEAT__SIGHT_INPLACE;
+        return true;
+    }
+    ret->state = state == LEAT__FIBER_QUEUED    ? LEAT__SIGHT_READY
+                 : state == LEAT__FIBER_RUNNING ? LEAT__SIGHT_RUNNING
+                                                : LEAT__SIGHT_WAITING;
+    if (state != LEAT__FIBER_PARKED)
+        return state == LEAT__FIBER_QUEUED || state == LEAT__FIBER_RUNNING;
+    if (leat__word_state(word) == LEAT__WORD_WAITING) {
+        ret->ticket = word & LEAT__WORD_GENERATION;
+    } else if (leat__word_state(word) != LEAT__WORD_DONE) {
+        ret->state = LEAT__SIGHT_READY; /* its wait has ended, its wake is on its way */
+        return true;
+    }
+    ret->reason = self->reason;
+    ret->about = self->about;
+    ret->since = self->since;
+    ret->timed = load_relaxed(&self->timer.wheel) != NULL;
+    return true;
+}
+
+/* Where the host's live stack lies. */
+static bool find_stack(struct leat__sight *ret, const struct leat__task *host)
+{
+    struct leat__stack stack;
+    uintptr_t sp;
+
+    if (!host->fiber.stack || !leat__peek(host->fiber.stack, &stack, sizeof stack))
+        return false;
+#if LEAT__SWITCH_INLINE
+    ret->registers = leat__context_registers(&host->fiber.context);
+#else
+    {
+        /* ucontext has them on the stack itself, which leat__context_registers would touch */
+        struct leat__context context = host->fiber.context;
+
+        if ((uintptr_t)context.sp < (uintptr_t)stack.low ||
+            (uintptr_t)context.sp >= (uintptr_t)host->fiber.stack)
+            return false;
+        ret->registers = leat__context_registers(&context);
+    }
+#endif
+    sp = (uintptr_t)ret->registers.sp;
+    ret->stack_low = (uintptr_t)stack.low;
+    ret->stack_top = (uintptr_t)host->fiber.stack;
+    return ret->stack_low != 0 && ret->stack_top - ret->stack_low == stack.bytes &&
+           sp >= ret->stack_low && sp < ret->stack_top;
+}
+
+static bool copy_stack(struct leat__sight *ret, void *memory, size_t bytes)
+{
+    size_t live = ret->stack_top - (uintptr_t)ret->registers.sp;
+
+    ret->copy = memory;
+    ret->copied = live < bytes / 2 ? live : bytes / 2;
+    return leat__peek(ret->registers.sp, ret->copy, ret->copied);
+}
+
+static bool stack_stood_still(const struct leat__sight *sight)
+{
+    unsigned char *again = sight->copy + sight->copied;
+
+    return leat__peek(sight->registers.sp, again, sight->copied) &&
+           memcmp(again, sight->copy, sight->copied) == 0;
+}
+
+static bool still_the_same(const struct leat__task *task, const struct look *look)
+{
+    const struct leat__task *host = host_of(task, as_task(look->block));
+    unsigned char again[sizeof(struct leat__task)];
+
+    return leat__peek(task, again, sizeof again) && memcmp(again, look->block, sizeof again) == 0 &&
+           leat__peek(host, again, sizeof again) && memcmp(again, look->host, sizeof again) == 0;
+}
+
+bool leat__sight_take(struct leat__sight *ret, const struct leat__task *task, void *memory,
+                      size_t bytes)
+{
+    for (int i = 0; i < TRIES; i++) {
+        struct look look;
+        enum leat__fiber_state state;
+        bool parked, fine;
+
+        if (!leat__peek(task, look.block, sizeof look.block))
+            return false;
+        state = state_of(look.block);
+        if (state == LEAT__FIBER_NONE || state == LEAT__FIBER_ENDED)
+            return false;
+        if (!leat__peek(host_of(task, as_task(look.block)), look.host, sizeof look.host) ||
+            !interpret(ret, task, &look))
+            continue;
+        parked = ret->state == LEAT__SIGHT_WAITING || ret->state == LEAT__SIGHT_READY;
+        fine = true;
+        if (parked && memory && as_task(look.host)->fiber.stack)
+            fine = find_stack(ret, as_task(look.host)) && copy_stack(ret, memory, bytes) &&
+                   stack_stood_still(ret);
+        if (fine && still_the_same(task, &look))
+            return true;
+    }
+    return false;
+}
+
+bool leat__sight_running(struct leat__sight *ret, const struct leat__fiber *fiber,
+                         const struct leat__task **task)
+{
+    struct leat__fiber copy;
+    struct leat__self self;
+
+    if (!leat__peek(fiber, &copy, sizeof copy) || !copy.self ||
+        !leat__peek(copy.self, &self, sizeof self) || !self.task)
+        return false;
+    *task = self.task;
+    return leat__sight_take(ret, self.task, NULL, 0);
+}
+
+void leat__sight_end(const struct leat__sight *sight, struct leat__task *task)
+{
+    struct leat__ticket ticket = { .waiter = &task->waiter, .generation = sight->ticket };
+
+    if (sight->ticket != 0 && leat__claim(ticket, LEAT__CAUSE_DEADLOCK))
+        leat__wake(ticket.waiter);
+}
