@@ -28,9 +28,13 @@
 
 /* How long a worker without work keeps looking before it sleeps, at most: as long as that has been
  * of use. In vain it is halved each time, down to nothing, since it would only burn CPU (and keep the
- * worker from its own reactor); work found by a search brings it back. */
+ * worker from its own reactor). Work that it found, or that would have come in that time while it
+ * slept, brings it back. */
 #define SPIN_NS     (10 * LEAT_USEC)
 #define SPIN_NS_MIN (1 * LEAT_USEC)
+
+/* A sleep that others ended before this (a wake takes most of it) was too short to be worth it. */
+#define SHORT_SLEEP_NS (60 * LEAT_USEC)
 #define SPIN_PAUSES 32
 
 void leat__wake_worker(struct leat__sched *sched, unsigned index)
@@ -173,8 +177,10 @@ struct leat__fiber *leat__search(struct leat__worker *worker)
             worker->spin_ns = SPIN_NS;
             return fiber;
         }
-        if (leat__injector_len(&sched->injector) > 0 || !leat__inbox_is_empty(&worker->inbox))
+        if (leat__injector_len(&sched->injector) > 0 || !leat__inbox_is_empty(&worker->inbox)) {
+            worker->spin_ns = SPIN_NS;
             return NULL; /* the loop looks there, and leat__idle does not sleep beside it */
+        }
         if (worker->spin_ns < SPIN_NS_MIN)
             return NULL;
         if (until == 0) {
@@ -228,21 +234,26 @@ void leat__idle(struct leat__worker *worker)
     bool look = leat__idle_sleep(&sched->idle, worker->face.index, worker->searching);
     bool stay = (look && queued(sched)) || !leat__inbox_is_empty(&worker->inbox) ||
                 load_relaxed(&sched->stopping); /* relaxed: stop's wake is remembered */
+    leat_time slept = 0;
 
     if (!stay) {
         leat_time due = worker->due;
+        leat_time start = leat__clock_now();
 
         if (sentinel && retreat(sched))
             sentinel = false;
         if (sentinel)
-            due = leat__time_min(due, leat__clock_now() + LEAT__SENTINEL_NS);
+            due = leat__time_min(due, start + LEAT__SENTINEL_NS);
         leat__probe_count(&worker->face.probe.sleeps);
         worker->poller->sleep(worker->poller, due);
         worker->face.looked = 0; /* the turns before are not timed by what comes after */
+        slept = leat__clock_now() - start;
     }
     if (sentinel)
         store_relaxed(&sched->sentinel, false); /* relaxed: we are awake ourselves */
     worker->searching = !leat__idle_leave(&sched->idle, worker->face.index);
+    if (slept < SHORT_SLEEP_NS && (worker->searching || !leat__inbox_is_empty(&worker->inbox)))
+        worker->spin_ns = SPIN_NS;
     worker->turns_left = 0;
     fence_seq_cst(); /* O1: pairs with the fence in retreat */
 }
