@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 struct perf_args perf_args_parse(int argc, char **argv)
 {
@@ -64,6 +65,42 @@ void perf_bind(int cpu)
     (void)sched_setaffinity(0, sizeof set, &set);
 }
 
+int64_t perf_resident_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    long  pages = -1;
+
+    if (!file || fscanf(file, "%*d %ld", &pages) != 1)
+        perf_skip("/proc/self/statm cannot be read");
+    fclose(file);
+    return (int64_t)pages * sysconf(_SC_PAGESIZE);
+}
+
+void perf_need_memory(double gigabytes)
+{
+    FILE *file = fopen("/proc/meminfo", "re");
+    char  line[128], reason[96];
+    double kilobytes;
+
+    while (file && fgets(line, sizeof line, file)) {
+        if (sscanf(line, "MemAvailable: %lf", &kilobytes) != 1 || kilobytes >= gigabytes * 1e6)
+            continue;
+        snprintf(reason, sizeof reason, "%.1f GB of memory are needed, %.1f GB are free",
+                 gigabytes, kilobytes / 1e6);
+        perf_skip(reason);
+    }
+    if (file)
+        fclose(file);
+}
+
+uint64_t perf_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
 void perf_sample(double value)
 {
     printf("sample %.9g\n", value);
@@ -118,6 +155,14 @@ double perf_median(double *values, size_t count)
         return 0;
     qsort(values, count, sizeof *values, compare_doubles);
     return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+double perf_p99(double *values, size_t count)
+{
+    if (count == 0)
+        return 0;
+    qsort(values, count, sizeof *values, compare_doubles);
+    return values[(count * 99 - 1) / 100];
 }
 
 void perf_json_string(FILE *out, const char *text)

@@ -23,6 +23,13 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#ifdef __cplusplus
+#define PERF_NORETURN [[noreturn]]
+extern "C" {
+#else
+#define PERF_NORETURN _Noreturn
+#endif
+
 enum { PERF_SKIP = 77 };
 
 struct perf_args {
@@ -41,10 +48,20 @@ int64_t perf_cpu_ns(void); /* user and system time of this process and its reape
 void perf_bind(int cpu);
 int  perf_cpu_count(void);
 
-void           perf_sample(double value);
-void           perf_check_value(uint64_t value);
-_Noreturn void perf_skip(const char *reason);
-_Noreturn void perf_die(const char *what, int err); /* err: an errno value, or 0 */
+/* Resident memory of this process now. */
+int64_t perf_resident_bytes(void);
+
+/* Skip the question where the machine has less memory free: it would measure the swap, or worse. */
+void perf_need_memory(double gigabytes);
+
+/* A small generator with a seed of its own, the same numbers in every subject. state is not 0. */
+uint64_t perf_random(uint64_t *state);
+
+void perf_sample(double value);
+void perf_check_value(uint64_t value);
+
+PERF_NORETURN void perf_skip(const char *reason);
+PERF_NORETURN void perf_die(const char *what, int err); /* err: an errno value, or 0 */
 
 /* Run body once unreported, so that memory and caches are warm, then once per sample; each sample
  * is the wall time in nanoseconds divided by the number of things a body does. */
@@ -52,6 +69,9 @@ void perf_repeat_ns(const struct perf_args *args, double per, void (*body)(void 
 
 /* Sorts the values. The median of an even number is the mean of the middle two; of none, 0. */
 double perf_median(double *values, size_t count);
+
+/* Sorts the values. The one that 99 of a hundred do not exceed; of none, 0. */
+double perf_p99(double *values, size_t count);
 
 struct perf_result {
     const char *question, *subject, *unit, *better;
@@ -65,5 +85,9 @@ void perf_result_print(FILE *out, const struct perf_result *result);
 
 /* A JSON string, quotes included. */
 void perf_json_string(FILE *out, const char *text);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

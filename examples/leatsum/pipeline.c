@@ -10,7 +10,7 @@
 
 enum {
     READERS_PER_WORKER = 4, /* some read, some wait for a disk, some for the compute pool */
-    BUFFER_MAX = 2 << 20,   /* more does not make hashing faster */
+    BUFFER_MAX = 8 << 20,   /* of a large file: with 2 MiB, handing over costs a tenth of hashing */
 };
 
 struct source_task {

@@ -23,6 +23,7 @@
 #include <leat/file.h>
 #include <leat/io.h>
 #include <leat/net.h>
+#include <leat/observe.h>
 #include <leat/pool.h>
 #include <leat/process.h>
 #include <leat/runtime.h>

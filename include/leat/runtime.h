@@ -13,6 +13,7 @@
 #define LEAT_RUNTIME_H
 
 #include <leat/api.h>
+#include <leat/time.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,7 +39,10 @@ enum leat_log_level {
 typedef void leat_log_fn(void *arg, enum leat_log_level level, const char *line);
 
 /* Zero means the default everywhere. The environment (LEAT_WORKERS, LEAT_REACTOR, LEAT_SEED,
- * LEAT_LOG) fills what the program left at zero; an unknown value there is an error, not ignored. */
+ * LEAT_LOG) fills what the program left at zero; an unknown value there is an error, not ignored.
+ * LEAT_DUMP_SIGNAL, a signal's name or number, makes that signal write a dump of every task to
+ * standard error (leat/observe.h); some thread outside of the runtime must take it, as the one in
+ * leat_run does. */
 struct leat_options {
     size_t            size;         /* sizeof(struct leat_options); LEAT_OPTIONS sets it */
     unsigned          workers;      /* scheduler threads; default: CPUs this process may use */
@@ -51,7 +55,11 @@ struct leat_options {
     leat_log_fn      *log; /* default: a line on standard error, "leat: ..." */
     void             *log_arg;
     bool              pinned; /* started tasks never move between workers */
-    uint64_t          reserved[8];
+    leat_time         drain_ns; /* for detached tasks to end by themselves once fn has returned, before
+                                   they are cancelled; default: none. LEAT_NEVER: they end alone */
+    leat_time         stall_ns; /* a task that holds its worker for longer is named in the log, with
+                                   its stack; default 100 ms. LEAT_NEVER: nobody looks */
+    uint64_t          reserved[6];
 };
 
 /* A pointer to options with the named fields set: leat_run(fn, arg, LEAT_OPTIONS(.workers = 1)). */
@@ -61,10 +69,11 @@ struct leat_options {
 
 /* Run fn(arg) as the root task and return what it returned.
  *
- * Shutdown has two phases: when fn returns, its scopes are joined already (they are lexical), so
- * only pools and workers are left to drain; then every thread is stopped and joined.
+ * Shutdown: when fn returns, its scopes are joined already (they are lexical); detached tasks get
+ * drain_ns, are then cancelled and waited for, however long they take (a line in the log tells of
+ * those that need more than ten seconds); then pools and workers are stopped and joined.
  * Returns fn's result (int), -EINVAL for bad options, -ENOMEM, -EAGAIN (no threads), -EMFILE, or
- * the reactor's refusal when one was forced.
+ * the reactor's refusal when one was forced; -EDEADLK after a deadlock (leat/observe.h).
  * Threads: any thread that is not a task of a runtime; a call from a task returns -EDEADLK. */
 LEAT_API LEAT_MUST_CHECK int leat_run(int (*fn)(void *arg), void *arg,
                                       const struct leat_options *options);
@@ -72,6 +81,33 @@ LEAT_API LEAT_MUST_CHECK int leat_run(int (*fn)(void *arg), void *arg,
 /* leat_run for main(): a negative result is printed by name on standard error.
  * Returns the exit status: 0 when fn returned 0, the result itself when it is 1 to 125, else 1. */
 LEAT_API int leat_main(int (*fn)(void *arg), void *arg, const struct leat_options *options);
+
+/* A runtime as others see it. */
+struct leat_runtime;
+
+/* The runtime that the caller is a task of, or a pool's thread for a task; NULL on other threads.
+ * Valid until its leat_run returns, and longer for who holds it. Never blocks. */
+LEAT_API struct leat_runtime *leat_runtime_current(void);
+
+/* Keep the handle valid until the matching release, also after leat_run has returned; the runtime
+ * itself is not kept running. NULL is fine for release. Never blocks. */
+LEAT_API void leat_runtime_hold(struct leat_runtime *runtime);
+LEAT_API void leat_runtime_release(struct leat_runtime *runtime);
+
+/* Run fn(arg) as a task of that runtime, and wait for it.
+ *
+ *     leat_runtime_hold(runtime = leat_runtime_current());   // in a task
+ *     ...
+ *     int result = leat_call(runtime, lookup, &request);     // in any thread, also another runtime's
+ *     leat_runtime_release(runtime);
+ *
+ * fn runs in the name of the caller: inside the caller's scopes, so that their deadline and their
+ * cancel end its blocking calls.
+ * Returns fn's result; -ESHUTDOWN once the runtime's leat_run function has returned (calls under way
+ * are waited for before leat_run returns), -ENOMEM, -ECANCELED or -ETIMEDOUT: fn was not called.
+ * Cancel: the call returns when fn does. */
+LEAT_API LEAT_MUST_CHECK int leat_call(struct leat_runtime *runtime, int (*fn)(void *arg),
+                                       void *arg);
 
 /* Counters of the caller's runtime since its start, summed over its workers. */
 struct leat_stats {

@@ -15,7 +15,8 @@ LEAT_BEGIN
  *
  *     struct leat_semaphore slots;
  *     leat_semaphore_init(&slots, 10);
- *     if ((err = leat_semaphore_acquire(&slots, 1)) == 0) { ...; leat_semaphore_release(&slots, 1); }
+ *     if ((err = leat_semaphore_acquire(&slots, 1)) == 0) { ...; leat_semaphore_release(&slots, 1);
+ *     }
  */
 struct leat_semaphore {
     uint64_t leat__private[6];

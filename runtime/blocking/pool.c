@@ -291,11 +291,14 @@ int leat_blocking(int (*fn)(void *arg), void *arg)
 int leat__blocking_create(struct leat__blocking **ret, struct leat__runtime *runtime,
                           unsigned threads_max, const struct leat__cpus *cpus)
 {
+    static const struct leat__reason reason = { "have made a blocking call of",
+                                                LEAT__ABOUT_FUNCTION, false };
     struct leat__blocking *pool = calloc(1, sizeof *pool);
 
     if (!pool)
         return -ENOMEM;
-    pool->port = (struct leat__offload_pool){ .submit = submit, .withdraw = withdraw };
+    pool->port = (struct leat__offload_pool){ .reason = &reason, .submit = submit,
+                                              .withdraw = withdraw };
     leat__list_init(&pool->queue);
     leat__list_init(&pool->threads);
     leat__list_init(&pool->idle);

@@ -151,8 +151,10 @@ static int recv_now(struct leat_chan *chan, void *element)
 
 int leat_chan_send(struct leat_chan *chan, const void *element)
 {
+    static const struct leat__reason reason = { "send to a channel", LEAT__ABOUT_NAME, true };
     struct leat__waitnode node = { .data = (void *)(uintptr_t)element };
-    int err = leat__checkpoint(leat__self());
+    struct leat__self *self = leat__self();
+    int err = leat__checkpoint(self);
 
     if (err)
         return err;
@@ -160,13 +162,16 @@ int leat_chan_send(struct leat_chan *chan, const void *element)
     err = send_now(chan, element);
     if (err != -EAGAIN)
         return err;
+    leat__self_reason(self, &reason, chan->name);
     return leat__waitlist_wait(&chan->senders, &node, &chan->lock);
 }
 
 int leat_chan_recv(struct leat_chan *chan, void *element)
 {
+    static const struct leat__reason reason = { "receive from a channel", LEAT__ABOUT_NAME, true };
     struct leat__waitnode node = { .data = element };
-    int err = leat__checkpoint(leat__self());
+    struct leat__self *self = leat__self();
+    int err = leat__checkpoint(self);
 
     if (err)
         return err;
@@ -174,6 +179,7 @@ int leat_chan_recv(struct leat_chan *chan, void *element)
     err = recv_now(chan, element);
     if (err != -EAGAIN)
         return err;
+    leat__self_reason(self, &reason, chan->name);
     return leat__waitlist_wait(&chan->receivers, &node, &chan->lock);
 }
 
@@ -199,23 +205,27 @@ int leat_chan_try_recv(struct leat_chan *chan, void *element)
     return err;
 }
 
-static void end_waits(struct leat__waitlist *list)
+/* With the lock held: those who wait are to get -EPIPE, once they are woken. */
+static void end_waits(struct leat__waitlist *list, struct leat__waitlist *won)
 {
     struct leat__waitnode *node;
 
     while ((node = leat__waitlist_claim(list))) {
         node->result = -EPIPE;
-        leat__wake(node->ticket.waiter);
+        leat__waitlist_push(won, node);
     }
 }
 
 void leat_chan_close(struct leat_chan *chan)
 {
+    struct leat__waitlist won = { 0 };
+
     leat__lock(&chan->lock);
     chan->closed = true;
-    end_waits(&chan->receivers);
-    end_waits(&chan->senders);
+    end_waits(&chan->receivers, &won);
+    end_waits(&chan->senders, &won);
     leat__unlock(&chan->lock);
+    leat__waitlist_wake(&won); /* last: a receiver that is at the end may free the channel */
 }
 
 size_t leat_chan_length(const struct leat_chan *chan)

@@ -281,12 +281,15 @@ int leat_compute(int (*fn)(void *arg), void *arg)
 int leat__compute_create(struct leat__compute **ret, struct leat__runtime *runtime,
                          unsigned threads, const struct leat__cpus *cpus)
 {
+    static const struct leat__reason reason = { "have computed",
+                                                LEAT__ABOUT_FUNCTION, false };
     unsigned count = threads > 0 ? threads : 1;
     struct leat__compute *pool = calloc(1, sizeof *pool + count * sizeof pool->threads[0]);
 
     if (!pool)
         return -ENOMEM;
-    pool->port = (struct leat__offload_pool){ .submit = submit, .withdraw = withdraw };
+    pool->port = (struct leat__offload_pool){ .reason = &reason, .submit = submit,
+                                              .withdraw = withdraw };
     pool->runtime = runtime;
     pool->cpus = cpus;
     pool->start = leat__thread_start;
@@ -339,4 +342,14 @@ unsigned leat__compute_threads(struct leat__compute *pool)
 void leat__compute_tune(struct leat__compute *pool, leat__compute_start_fn *start)
 {
     pool->start = start;
+}
+
+unsigned leat__compute_count(struct leat__compute *pool)
+{
+    unsigned count;
+
+    leat__lock(&pool->lock);
+    count = pool->count;
+    leat__unlock(&pool->lock);
+    return count;
 }

@@ -33,4 +33,7 @@ typedef int leat__compute_start_fn(struct leat__thread *thread,
                                    void (*fn)(void *arg), void *arg);
 void leat__compute_tune(struct leat__compute *pool, leat__compute_start_fn *start);
 
+/* Threads it has. */
+unsigned leat__compute_count(struct leat__compute *pool);
+
 #endif

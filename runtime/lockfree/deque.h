@@ -10,14 +10,14 @@
  *
  * Two ends, since they serve two needs: a join wants its own newest child, whose memory is hot and
  * whose siblings stay put, so that a tree of tasks is walked depth first; everybody else wants the
- * oldest, which has waited longest and is the largest piece of work left. A FIFO ring alone (runq.h)
- * walks a tree breadth first: measured, 1,050 ns a node against 50.
+ * oldest, which has waited longest and is the largest piece of work left. A FIFO ring alone
+ * (runq.h) walks a tree breadth first: measured, 1,050 ns a node against 50.
  *
  * Chase and Lev, "Dynamic circular work-stealing deque" (2005), in the C11 form of Le, Pop, Cohen
- * and Zappa Nardelli, "Correct and efficient work-stealing for weak memory models" (2013). New here:
- * the owner may take the oldest too (as a thief does, less a fence), and each slot carries a tag
- * that only the owner reads, so that it can tell what the newest is without touching an item that a
- * thief may have taken.
+ * and Zappa Nardelli, "Correct and efficient work-stealing for weak memory models" (2013). New
+ * here: the owner may take the oldest too (as a thief does, less a fence), and each slot carries a
+ * tag that only the owner reads, so that it can tell what the newest is without touching an item
+ * that a thief may have taken.
  *
  *        top                       bottom          both count up; slot = index % slots
  *         v                          v
@@ -48,8 +48,8 @@
  *
  *      Without the fences the owner may see an old top and the thief an old bottom, and both take
  *      the last item. With acq_rel alone a load may pass an earlier store.
- *   O3 The compare-and-swaps on top are seq_cst: for the last item, that is what decides between the
- *      two, in one order with the fences of O2.
+ *   O3 The compare-and-swaps on top are seq_cst: for the last item, that is what decides between
+ *      the two, in one order with the fences of O2.
  */
 #ifndef LEAT_LOCKFREE_DEQUE_H
 #define LEAT_LOCKFREE_DEQUE_H

@@ -11,9 +11,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define SIGNAL_STACK_BYTES ((size_t)64 * 1024)
 
 struct start {
     void (*fn)(void *arg);
@@ -21,15 +24,44 @@ struct start {
     char name[16];
     int bind_cpu;
     bool batch;
+    bool signal_stack;
     size_t mask_bytes; /* of mask; 0: keep what was inherited */
     cpu_set_t mask[];
 };
+
+/* Fibers overflow their stacks on this thread, and the handler that says so needs another. Costs
+ * the pages that are touched. `ret` is what was there before; ASan has one of its own. */
+static char *give_signal_stack(stack_t *ret)
+{
+    long least = sysconf(_SC_MINSIGSTKSZ); /* what the kernel saves, which grows with the machine */
+    size_t bytes = SIGNAL_STACK_BYTES + (least > 0 ? (size_t)least : 0);
+    char *low = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    stack_t stack = { .ss_sp = low, .ss_size = bytes };
+
+    if (low == MAP_FAILED)
+        return NULL;
+    if (sigaltstack(&stack, ret) == 0)
+        return low;
+    munmap(low, bytes);
+    return NULL;
+}
+
+static void take_signal_stack(char *low, const stack_t *before)
+{
+    stack_t stack;
+
+    if (low && sigaltstack(before, &stack) == 0 && stack.ss_sp == low)
+        munmap(low, stack.ss_size);
+}
 
 static void *run_thread(void *arg)
 {
     struct start *start = arg;
     void (*fn)(void *fn_arg) = start->fn;
     void *fn_arg = start->arg;
+    stack_t stack_before = { .ss_flags = SS_DISABLE };
+    char *signal_stack = start->signal_stack ? give_signal_stack(&stack_before) : NULL;
 
     if (start->name[0])
         prctl(PR_SET_NAME, start->name, 0, 0, 0);
@@ -42,6 +74,7 @@ static void *run_thread(void *arg)
     free(start);
     errno = 0;
     fn(fn_arg);
+    take_signal_stack(signal_stack, &stack_before);
     return NULL;
 }
 
@@ -54,11 +87,12 @@ static void fill_blockable(sigset_t *set)
         sigdelset(set, faults[i]);
 }
 
-static int create(struct leat__thread *thread, size_t stack_bytes, bool block_signals,
+static int create(struct leat__thread *thread, const struct leat__thread_options *options,
                   struct start *start)
 {
     pthread_attr_t attr;
     sigset_t blocked, before;
+    size_t stack_bytes = options->stack_bytes;
     int err = pthread_attr_init(&attr);
 
     if (err)
@@ -71,12 +105,14 @@ static int create(struct leat__thread *thread, size_t stack_bytes, bool block_si
         err = pthread_attr_setstacksize(&attr, stack_bytes);
     }
     if (!err) {
-        if (block_signals) {
+        if (options->block_signals) {
             fill_blockable(&blocked);
+            if (options->open_signal)
+                sigdelset(&blocked, options->open_signal);
             pthread_sigmask(SIG_BLOCK, &blocked, &before);
         }
         err = pthread_create(&thread->handle, &attr, run_thread, start);
-        if (block_signals)
+        if (options->block_signals)
             pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
     pthread_attr_destroy(&attr);
@@ -97,12 +133,13 @@ int leat__thread_start(struct leat__thread *thread, const struct leat__thread_op
                              .arg = arg,
                              .bind_cpu = options->bind_cpu,
                              .batch = options->batch,
+                             .signal_stack = options->signal_stack,
                              .mask_bytes = mask_bytes };
     if (options->name)
         strncpy(start->name, options->name, sizeof start->name - 1);
     if (mask_bytes)
         memcpy(start->mask, cpus->mask, mask_bytes);
-    err = create(thread, options->stack_bytes, options->block_signals, start);
+    err = create(thread, options, start);
     if (err)
         free(start);
     return err;

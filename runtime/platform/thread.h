@@ -26,6 +26,8 @@ struct leat__thread_options {
                                       to (masks are inherited); NULL: the starter's mask */
     bool batch;                    /* ask for batch scheduling: for long computations */
     bool block_signals;            /* take none of the user's signals; faults of its own stay */
+    int  open_signal;              /* but this one it takes; 0: none */
+    bool signal_stack;             /* handlers with SA_ONSTACK get a stack of their own, of 64 KiB */
 };
 
 /* A name, a mask or a policy that can't be had is no failure: they are wishes.

@@ -8,6 +8,7 @@
 
 #include "base/check.h"
 #include "reactor/op.h"
+#include "task/self.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -59,9 +60,12 @@ void leat__gate_shut(struct leat__gate *gate)
 
 void leat__gate_close(struct leat__gate *gate)
 {
+    static const struct leat__reason reason = { "close, until the operations under way are back",
+                                                LEAT__ABOUT_NOTHING, false };
     struct leat__wait wait;
     int err = leat__wait_begin(&wait, LEAT__WAIT_SHIELDED, LEAT_NEVER);
 
+    leat__self_reason(wait.self, &reason, NULL);
     leat__check(err == 0, "a shielded wait must begin");
     gate->closer = wait.ticket;
     leat__gate_shut(gate);

@@ -97,6 +97,26 @@ static struct leat__reactor *reactor_here(struct leat__worker *worker)
     return leat__container_of(leat__worker_poller(worker), struct leat__reactor, poller);
 }
 
+/* For reports. */
+static const struct leat__reason reasons[] = {
+    [LEAT__OP_READ] = { "read from descriptor", LEAT__ABOUT_NUMBER, false },
+    [LEAT__OP_WRITE] = { "write to descriptor", LEAT__ABOUT_NUMBER, false },
+    [LEAT__OP_READ_AT] = { "read from the file of descriptor", LEAT__ABOUT_NUMBER, false },
+    [LEAT__OP_WRITE_AT] = { "write to the file of descriptor", LEAT__ABOUT_NUMBER, false },
+    [LEAT__OP_OPEN_AT] = { "open a file", LEAT__ABOUT_NOTHING, false },
+    [LEAT__OP_CLOSE] = { "close descriptor", LEAT__ABOUT_NUMBER, false },
+    [LEAT__OP_STAT_AT] = { "stat a file", LEAT__ABOUT_NOTHING, false },
+    [LEAT__OP_SYNC] = { "sync descriptor", LEAT__ABOUT_NUMBER, false },
+    [LEAT__OP_RECV] = { "receive from descriptor", LEAT__ABOUT_NUMBER, false },
+    [LEAT__OP_SEND] = { "send to descriptor", LEAT__ABOUT_NUMBER, false },
+    [LEAT__OP_ACCEPT] = { "accept from descriptor", LEAT__ABOUT_NUMBER, false },
+    [LEAT__OP_CONNECT] = { "connect descriptor", LEAT__ABOUT_NUMBER, false },
+    [LEAT__OP_POLL] = { "see a change of descriptor", LEAT__ABOUT_NUMBER, false },
+};
+static const struct leat__reason recalled = { "get an operation back, which was cancelled, on "
+                                              "descriptor",
+                                              LEAT__ABOUT_NUMBER, false };
+
 /* The first wait ended without the op: ask for its end and wait for that. */
 static void recall(struct leat__op *op)
 {
@@ -108,6 +128,7 @@ static void recall(struct leat__op *op)
 
     if (leat__wait_begin(&wait, LEAT__WAIT_SHIELDED, LEAT_NEVER) != 0)
         leat__check(false, "a shielded wait must begin");
+    leat__self_reason(wait.self, &recalled, (void *)(intptr_t)op->fd);
     op->ticket[1] = wait.ticket;
     /* O2: release of the ticket; acquire of the result when it was DONE meanwhile */
     if (!cas_acq_rel(&op->state, &seen, here ? LEAT__OP_SECOND : LEAT__OP_SENT)) {
@@ -136,6 +157,7 @@ static int submit_and_wait(struct leat__reactor *reactor, struct leat__op *op, i
         *ret = err;
         return 0;
     }
+    leat__self_reason(wait.self, &reasons[op->code], (void *)(intptr_t)op->fd);
     op->reactor = reactor;
     op->ticket[0] = wait.ticket;
     op->finished = false;

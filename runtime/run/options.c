@@ -7,6 +7,7 @@
 #include "platform/stack.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,6 +89,40 @@ static int from_environment(struct leat_options *options, struct complaint *comp
     return 0;
 }
 
+/* LEAT_DUMP_SIGNAL: USR1, SIGUSR1 or a number. Not those that faults raise, that cannot be caught, or
+ * that the watchdog uses. */
+int leat__options_dump_signal(int *ret, char *text, size_t bytes)
+{
+    static const struct {
+        const char *name;
+        int         number;
+    } signals[] = {
+        { "HUP", SIGHUP },   { "INT", SIGINT },   { "QUIT", SIGQUIT },   { "USR1", SIGUSR1 },
+        { "USR2", SIGUSR2 }, { "ALRM", SIGALRM }, { "TERM", SIGTERM },   { "PWR", SIGPWR },
+        { "PROF", SIGPROF }, { "IO", SIGIO },     { "VTALRM", SIGVTALRM }, { "WINCH", SIGWINCH },
+    };
+    struct complaint complaint = { text, bytes };
+    const char *value = getenv("LEAT_DUMP_SIGNAL");
+    const char *name = value;
+    char *end;
+    long number;
+
+    *ret = 0;
+    if (!value || !*value)
+        return 0;
+    if (strncasecmp(name, "SIG", 3) == 0)
+        name += 3;
+    number = strtol(value, &end, 10);
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        if (strcasecmp(name, signals[i].name) == 0 || (!*end && number == signals[i].number))
+            *ret = signals[i].number;
+    if (*ret)
+        return 0;
+    return refuse(&complaint, "LEAT_DUMP_SIGNAL", value,
+                  "expected HUP, INT, QUIT, USR1, USR2, ALRM, TERM, PWR, PROF, IO, VTALRM, WINCH, or "
+                  "the number of one");
+}
+
 static int check(const struct leat_options *options, struct complaint *complaint)
 {
     const char *wrong = NULL;
@@ -105,6 +140,10 @@ static int check(const struct leat_options *options, struct complaint *complaint
         wrong = "options.blocking_max: at most 10000";
     else if (options->compute_threads > LEAT__WORKERS_MAX)
         wrong = "options.compute_threads: at most 1024";
+    else if (options->drain_ns < 0)
+        wrong = "options.drain_ns: not negative";
+    else if (options->stall_ns < 0)
+        wrong = "options.stall_ns: not negative; LEAT_NEVER for no watchdog";
     if (!wrong)
         return 0;
     snprintf(complaint->text, complaint->bytes, "%s", wrong);
@@ -149,6 +188,8 @@ int leat__options_resolve(struct leat_options *ret, const struct leat_options *a
         ret->stack_bytes = LEAT__STACK_BYTES;
     if (!ret->blocking_max)
         ret->blocking_max = LEAT__BLOCKING_DEFAULT;
+    if (!ret->stall_ns)
+        ret->stall_ns = LEAT__STALL_DEFAULT;
     if (!ret->seed)
         ret->seed = leat__seed();
     if (ret->log_level == LEAT_LOG_DEFAULT)

@@ -12,10 +12,12 @@
 #define LEAT__STACK_BYTES_MAX   (512 * 1024 * 1024)
 #define LEAT__BLOCKING_DEFAULT  256
 #define LEAT__BLOCKING_MAX      10000
+#define LEAT__STALL_DEFAULT     (100 * LEAT_MSEC)
 
 /* Fill *ret from `asked` (NULL: nothing), then the environment, then the defaults. On failure
  * *complaint is a sentence for the user, in static memory or the caller's buffer.
  * Returns 0 or -EINVAL. */
+int leat__options_dump_signal(int *ret, char *complaint, size_t complaint_bytes); /* 0: none */
 int leat__options_resolve(struct leat_options *ret, const struct leat_options *asked,
                           const struct leat__cpus *cpus, char *complaint, size_t complaint_bytes);
 

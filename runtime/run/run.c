@@ -7,13 +7,18 @@
 #include "base/check.h"
 #include "blocking/pool.h"
 #include "compute/pool.h"
+#include "observe/overflow.h"
+#include "observe/registry.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
 #include "platform/support.h"
 #include "platform/switch.h"
 #include "reactor/reactor.h"
+#include "run/fork.h"
 #include "run/options.h"
 #include "sched/sched.h"
+#include "task/call.h"
+#include "task/drain.h"
 #include "task/runtime.h"
 #include "task/task.h"
 
@@ -29,12 +34,15 @@
 struct assembly {
     struct leat__runtime    runtime;
     struct leat_options     options;
+    int                     dump_signal; /* 0: none */
     struct leat__cpus       cpus;
     struct leat__reactor  **reactors;
     struct leat__poller   **pollers;
     struct leat__ticker   **tickers;
     const char             *fallback; /* why not io_uring; NULL: it is, or epoll was asked for */
     char                    complaint[256];
+    int                   (*fn)(void *arg);
+    void                   *arg;
 };
 
 static int build_reactors(struct assembly *assembly)
@@ -101,12 +109,16 @@ static int build(struct assembly *assembly)
     int err;
 
     leat__slabs_init(&runtime->slabs);
+    leat__records_init(&runtime->records);
+    leat__drain_init(runtime);
     runtime->stack_bytes = options->stack_bytes;
     runtime->pinned = options->pinned;
     runtime->log = options->log;
     runtime->log_arg = options->log_arg;
     runtime->log_level = options->log_level;
-    err = build_reactors(assembly);
+    err = leat__calls_open(runtime);
+    if (!err)
+        err = build_reactors(assembly);
     if (!err)
         err = leat__blocking_create(&runtime->blocking, runtime, options->blocking_max,
                                     &assembly->cpus);
@@ -123,6 +135,7 @@ static void take_apart(struct assembly *assembly)
     struct leat__runtime *runtime = &assembly->runtime;
     unsigned workers = assembly->options.workers;
 
+    leat__calls_fini(runtime);
     if (runtime->sched)
         for (unsigned i = 0; i < workers; i++)
             leat__slab_detach(leat__sched_worker(runtime->sched, i));
@@ -131,6 +144,7 @@ static void take_apart(struct assembly *assembly)
     leat__blocking_destroy(runtime->blocking);
     for (unsigned i = 0; assembly->reactors && i < workers; i++)
         leat__reactor_destroy(assembly->reactors[i]);
+    leat__records_fini(&runtime->records);
     leat__slabs_fini(&runtime->slabs);
     free(runtime->wheels);
     free(assembly->reactors);
@@ -159,6 +173,32 @@ static void wait_for_root(struct leat__runtime *runtime)
         (void)leat__futex_wait((uint32_t *)(void *)&runtime->done, 0, LEAT_NEVER);
 }
 
+/* Without it the program runs all the same, only unseen. */
+static void observe(struct assembly *assembly)
+{
+    leat_time stall = assembly->options.stall_ns;
+    const struct leat__observe_options options = {
+        .stall = stall == LEAT_NEVER ? 0 : stall,
+        .dump_signal = assembly->dump_signal,
+    };
+    int err = leat__observe_start(&assembly->runtime, &options);
+
+    if (err)
+        leat__log(&assembly->runtime, LEAT_LOG_WARN,
+                  "nobody watches for deadlocks and long turns, or dumps on a signal (%s)",
+                  leat_error_name(err));
+}
+
+static int root_task(void *arg)
+{
+    struct assembly *assembly = arg;
+    int result = assembly->fn(assembly->arg);
+
+    leat__calls_close(&assembly->runtime); /* before the drain: calls may detach tasks */
+    leat__drain(&assembly->runtime, assembly->options.drain_ns);
+    return result;
+}
+
 static int run(struct assembly *assembly, int (*fn)(void *arg), void *arg)
 {
     struct leat__runtime *runtime = &assembly->runtime;
@@ -166,7 +206,9 @@ static int run(struct assembly *assembly, int (*fn)(void *arg), void *arg)
 
     if (err)
         return err;
-    err = leat__task_start_root(runtime, fn, arg);
+    assembly->fn = fn;
+    assembly->arg = arg;
+    err = leat__task_start_root(runtime, root_task, assembly);
     if (err)
         return err;
     err = leat__sched_start(runtime->sched);
@@ -176,12 +218,15 @@ static int run(struct assembly *assembly, int (*fn)(void *arg), void *arg)
         return err;
     }
     report(assembly);
+    observe(assembly);
     wait_for_root(runtime);
+    leat__observe_stop(runtime);
     /* Phase two: every task has ended with the root's scopes; only pools and workers are left. */
     leat__compute_stop(runtime->compute);
     leat__blocking_stop(runtime->blocking);
     leat__sched_stop(runtime->sched);
-    return runtime->result;
+    /* relaxed: whoever wrote it was joined */
+    return load_relaxed(&runtime->deadlocked) ? -EDEADLK : runtime->result;
 }
 
 int leat_run(int (*fn)(void *arg), void *arg, const struct leat_options *options)
@@ -197,21 +242,32 @@ int leat_run(int (*fn)(void *arg), void *arg, const struct leat_options *options
         fprintf(stderr, "leat: %s\n", sentence);
         return err;
     }
+    err = leat__fork_enter();
+    if (err)
+        return err;
     assembly = calloc(1, sizeof *assembly);
-    if (!assembly)
+    if (!assembly) {
+        leat__fork_leave();
         return -ENOMEM;
+    }
     err = leat__cpus_probe(&assembly->cpus, NULL);
     if (!err)
         err = leat__options_resolve(&assembly->options, options, &assembly->cpus,
                                     assembly->complaint, sizeof assembly->complaint);
+    if (!err)
+        err = leat__options_dump_signal(&assembly->dump_signal, assembly->complaint,
+                                        sizeof assembly->complaint);
     if (!err) {
+        leat__overflow_install();
         err = run(assembly, fn, arg);
         take_apart(assembly);
+        leat__overflow_remove();
     }
     if (assembly->complaint[0])
         fprintf(stderr, "leat: %s (%s)\n", assembly->complaint, leat_error_name(err));
     leat__cpus_fini(&assembly->cpus);
     free(assembly);
+    leat__fork_leave();
     return err;
 }
 

@@ -24,6 +24,8 @@
 #include "base/clamp.h"
 #include "base/container.h"
 #include "platform/clock.h"
+#include "platform/fork.h"
+#include "platform/futex.h"
 #include "sched/worker.h"
 
 /* How long a worker without work keeps looking before it sleeps, at most: as long as that has been
@@ -35,7 +37,9 @@
 
 /* A sleep that others ended before this (a wake takes most of it) was too short to be worth it. */
 #define SHORT_SLEEP_NS (60 * LEAT_USEC)
-#define SPIN_PAUSES 32
+#ifndef LEAT__SPIN_PAUSES /* the model checker builds with none */
+#define LEAT__SPIN_PAUSES 32
+#endif
 
 void leat__wake_worker(struct leat__sched *sched, unsigned index)
 {
@@ -43,6 +47,8 @@ void leat__wake_worker(struct leat__sched *sched, unsigned index)
 
     if (worker)
         leat__probe_count(&worker->face.probe.wakes);
+    else if (leat__fork_forked())
+        return; /* its poller is the parent's too */
     sched->workers[index].poller->wake(sched->workers[index].poller);
 }
 
@@ -189,7 +195,7 @@ struct leat__fiber *leat__search(struct leat__worker *worker)
             worker->spin_ns /= 2;
             return NULL;
         }
-        for (int i = 0; i < SPIN_PAUSES; i++)
+        for (int i = 0; i < LEAT__SPIN_PAUSES; i++)
             cpu_relax();
     }
 }
@@ -226,6 +232,17 @@ static bool retreat(struct leat__sched *sched)
     return leat__idle_count_awake(&sched->idle) == 0 || !stand_sentinel(sched);
 }
 
+/* The first worker to awake calls whoever went to sleep because all had (leat__sched_ring_me). */
+static __attribute__((noinline)) void ring(struct leat__sched *sched)
+{
+    void *bell = exchange_acquire(&sched->bell, NULL); /* pairs with ring_me's release */
+
+    if (!bell)
+        return;
+    store_release((LEAT_ATOMIC(uint32_t) *)bell, 1); /* pairs with the acquire of its owner */
+    leat__futex_wake(bell, 1);
+}
+
 /* Sleep in the reactor until there is something to do. Returns also without having slept. */
 void leat__idle(struct leat__worker *worker)
 {
@@ -255,5 +272,7 @@ void leat__idle(struct leat__worker *worker)
     if (slept < SHORT_SLEEP_NS && (worker->searching || !leat__inbox_is_empty(&worker->inbox)))
         worker->spin_ns = SPIN_NS;
     worker->turns_left = 0;
-    fence_seq_cst(); /* O1: pairs with the fence in retreat */
+    fence_seq_cst(); /* O1: pairs with the fence in retreat, and with that in leat__sched_ring_me */
+    if (__builtin_expect(load_relaxed(&sched->bell) != NULL, 0)) /* relaxed: ordered by the fence */
+        ring(sched);
 }

@@ -81,8 +81,8 @@ bool leat__look_due(void)
     return leat__worker_current()->turns_left <= 0;
 }
 
-static void park_for(struct leat__worker *worker, struct leat__fiber *next, leat__commit_fn *commit,
-                     void *arg)
+static void park_plain(struct leat__worker *worker, struct leat__fiber *next,
+                       leat__commit_fn *commit, void *arg)
 {
     struct leat__fiber *fiber = worker->face.running;
     int saved = *worker->errno_at; /* errno's value belongs to the task, its address to the thread */
@@ -95,6 +95,26 @@ static void park_for(struct leat__worker *worker, struct leat__fiber *next, leat
     worker = leat__worker_current();
     leat__arrive(worker);
     *worker->errno_at = saved;
+}
+
+/* I4 of worker.h. Out of line: the others keep their registers. */
+__attribute__((noinline, cold)) static void park_in_catch(struct leat__worker *worker,
+                                                          struct leat__fiber *next,
+                                                          leat__commit_fn *commit, void *arg)
+{
+    struct leat__exceptions held = leat__exceptions_take(worker->face.exceptions_at);
+
+    park_plain(worker, next, commit, arg);
+    *leat__worker_current()->face.exceptions_at = held;
+}
+
+static void park_for(struct leat__worker *worker, struct leat__fiber *next, leat__commit_fn *commit,
+                     void *arg)
+{
+    if (leat__worker_in_catch(worker))
+        park_in_catch(worker, next, commit, arg);
+    else
+        park_plain(worker, next, commit, arg);
 }
 
 void leat__park(leat__commit_fn *commit, void *arg)
@@ -148,6 +168,29 @@ void leat__ready(struct leat__fiber *fiber)
         leat__enqueue(worker, before);
 }
 
+/* Where any worker, or the one it is pinned to, finds it. */
+static void hand_over(struct leat__sched *sched, struct leat__fiber *fiber)
+{
+    if (fiber->pinned) {
+        uint16_t home = fiber->home; /* once it is pushed it may end */
+
+        if (leat__inbox_push(&sched->workers[home].inbox, &fiber->link))
+            leat__wake_worker(sched, home);
+    } else {
+        leat__injector_push(&sched->injector, &fiber->link);
+        leat__wake_one(sched);
+    }
+}
+
+/* From a thread that is no worker of its scheduler. Handed over, the fiber may be the one that ends
+ * the runtime, while we are still about to wake a worker of it: so we are counted. */
+static void hand_in(struct leat__sched *sched, struct leat__fiber *fiber)
+{
+    fetch_add_relaxed(&sched->visitors, 1); /* relaxed: the push releases it */
+    hand_over(sched, fiber);
+    fetch_sub_release(&sched->visitors, 1); /* pairs with the acquire in leat__sched_stop */
+}
+
 void leat__start(struct leat__fiber *fiber)
 {
     struct leat__worker *worker = leat__worker_current();
@@ -155,15 +198,12 @@ void leat__start(struct leat__fiber *fiber)
 
     if (get_state(fiber) == LEAT__FIBER_NONE)
         set_state(fiber, LEAT__FIBER_QUEUED_NEW);
-    if (worker && worker->sched == sched && (!fiber->pinned || fiber->home == worker->face.index)) {
+    if (!worker || worker->sched != sched)
+        hand_in(sched, fiber);
+    else if (!fiber->pinned || fiber->home == worker->face.index)
         leat__enqueue(worker, fiber);
-    } else if (fiber->pinned) {
-        if (leat__inbox_push(&sched->workers[fiber->home].inbox, &fiber->link))
-            leat__wake_worker(sched, fiber->home);
-    } else {
-        leat__injector_push(&sched->injector, &fiber->link);
-        leat__wake_one(sched);
-    }
+    else
+        hand_over(sched, fiber);
 }
 
 /* A stack's life: run a fiber, then the next new one on the same stack, without a switch, for as

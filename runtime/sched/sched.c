@@ -6,6 +6,8 @@
 #include "sched/worker.h"
 
 #include <errno.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +93,8 @@ int leat__sched_start(struct leat__sched *sched)
             .bind_cpu = sched->bind ? leat__cpus_nth(&sched->cpus, i) : -1,
             .cpus = &sched->cpus,
             .block_signals = true,
+            .open_signal = LEAT__WATCH_SIGNAL,
+            .signal_stack = true,
         };
         int err = leat__thread_start(&sched->workers[i].thread, &options, leat__worker_main,
                                      &sched->workers[i]);
@@ -106,6 +110,9 @@ int leat__sched_start(struct leat__sched *sched)
 void leat__sched_stop(struct leat__sched *sched)
 {
     stop(sched, sched->count);
+    /* acquire: pairs with the release in hand_in; a visitor is about to leave, or was preempted */
+    while (load_acquire(&sched->visitors) > 0)
+        sched_yield();
     for (unsigned i = 0; i < sched->count; i++) {
         struct leat__worker *worker = &sched->workers[i];
 
@@ -133,6 +140,31 @@ void leat__sched_probe(const struct leat__sched *sched, struct leat__probe *ret)
     memset(ret, 0, sizeof *ret);
     for (unsigned i = 0; i < sched->count; i++)
         leat__probe_sum(ret, &sched->workers[i].face.probe);
+}
+
+unsigned leat__sched_awake(struct leat__sched *sched)
+{
+    return leat__idle_count_awake(&sched->idle);
+}
+
+void leat__sched_signal(struct leat__sched *sched, unsigned index)
+{
+    pthread_kill(sched->workers[index].thread.handle, LEAT__WATCH_SIGNAL);
+}
+
+bool leat__sched_ring_me(struct leat__sched *sched, void *bell)
+{
+    store_release(&sched->bell, bell); /* pairs with the acquire in idle.c */
+    fence_seq_cst(); /* pairs with the fence in leat__idle: it counts itself awake, then looks */
+    if (leat__sched_awake(sched) == 0)
+        return true;
+    store_relaxed(&sched->bell, NULL); /* relaxed: an exchange decides who rings, if anybody */
+    return false;
+}
+
+bool leat__sched_is_quiet(struct leat__sched *sched)
+{
+    return load_relaxed(&sched->bell) != NULL; /* relaxed: the bell itself orders */
 }
 
 const char *leat__sched_guard(const struct leat__sched *sched)

@@ -5,6 +5,7 @@
 #define LEAT_SCHED_SCHED_H
 
 #include "base/probe.h"
+#include "platform/exceptions.h"
 #include "sched/fiber.h"
 #include "sched/poller.h"
 
@@ -46,6 +47,7 @@ struct leat__worker_face {
     void               *runtime;
     void               *slot;   /* where the task room hangs its memory */
     leat_time           looked; /* a recent "now" */
+    struct leat__exceptions *exceptions_at; /* where this thread has C++'s; NULL: no C++ */
     unsigned            index;
     struct leat__probe  probe;
 };
@@ -83,6 +85,12 @@ static inline leat_time leat__worker_looked(const struct leat__worker *worker)
     return leat__worker_face(worker)->looked;
 }
 
+/* Is the running fiber in a C++ catch block, or in a destructor that an exception runs? */
+static inline bool leat__worker_in_catch(const struct leat__worker *worker)
+{
+    return leat__exceptions_open(leat__worker_face(worker)->exceptions_at);
+}
+
 static inline struct leat__probe *leat__worker_probe(struct leat__worker *worker)
 {
     return &leat__worker_face(worker)->probe;
@@ -118,6 +126,17 @@ int  leat__sched_start(struct leat__sched *sched);  /* starts the threads */
 void leat__sched_stop(struct leat__sched *sched);   /* every fiber has ended: end the threads, join */
 void leat__sched_destroy(struct leat__sched *sched);
 void leat__sched_probe(const struct leat__sched *sched, struct leat__probe *ret); /* sum */
+
+/* For whoever watches from outside of the workers. Their threads take one signal. */
+#define LEAT__WATCH_SIGNAL SIGURG
+unsigned leat__sched_awake(struct leat__sched *sched); /* workers, at this instant */
+void     leat__sched_signal(struct leat__sched *sched, unsigned index); /* a worker's thread */
+
+/* Ask the next worker that awakes to set *bell (an atomic of 32 bits) to 1 and wake the futex there,
+ * once. Returns false, and asks nothing, when one is awake. */
+bool leat__sched_ring_me(struct leat__sched *sched, void *bell);
+bool leat__sched_is_quiet(struct leat__sched *sched); /* asked, and nobody has rung yet */
+
 const char *leat__sched_guard(const struct leat__sched *sched); /* how stacks are guarded */
 
 #endif

@@ -257,6 +257,7 @@ void leat__worker_main(void *arg)
 
     leat__worker_become(worker);
     worker->errno_at = leat_errno_location();
+    worker->face.exceptions_at = leat__exceptions_of_thread();
     while ((fiber = find(worker))) {
         if (!fiber->stack && !(fetch_stacks(worker) && leat__bind_stack(worker, fiber))) {
             leat__batch_push(&worker->starved, &fiber->link);

@@ -9,7 +9,9 @@
  *       commits the fiber that just parked and takes the stack of the one that just ended. So
  *       nobody can resume a fiber whose registers are not saved, or reuse a stack in use.
  *   I3  A fiber is in exactly one place: running, parked with whoever will ready it, or in one of
- *       lifo, runq, fresh, pinned, starved, next, an inbox, the injector. */
+ *       lifo, runq, fresh, pinned, starved, next, an inbox, the injector.
+ *   I4  A switch leaves the thread's C++ exceptions empty: a fiber that parks in a catch block
+ *       takes them along, and none ends in one. So a new fiber needs no setting up. */
 #ifndef LEAT_SCHED_WORKER_H
 #define LEAT_SCHED_WORKER_H
 
@@ -98,6 +100,8 @@ struct leat__sched {
     LEAT_ATOMIC(bool)    stopping;
     alignas(64) struct leat__injector injector;
     alignas(64) struct leat__idle idle;
+    LEAT_ATOMIC(void *) bell; /* to be rung by a worker that awakes; NULL: none */
+    LEAT_ATOMIC(uint32_t) visitors; /* threads of others that are handing a fiber in */
     LEAT_ATOMIC(bool) sentinel; /* a sleeper looks after queues every LEAT__SENTINEL_NS */
 };
 

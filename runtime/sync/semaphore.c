@@ -5,7 +5,9 @@
  *   I1  The first waiter wants more permits than there are; so permits never lie idle beside a
  *       waiter they would do for, except behind one that came before it (no starving of big ones).
  *   I2  A waiter's permits are taken in its name before it is woken: a cancel that comes later finds
- *       nothing to undo, one that came first leaves the permits where they are. */
+ *       nothing to undo, one that came first leaves the permits where they are.
+ *   I3  It is woken after the lock was released, the last touch: who got what it waited for may take
+ *       the semaphore's memory back at once. */
 #include "lockfree/lock.h"
 #include "task/self.h"
 #include "task/waitlist.h"
@@ -33,9 +35,11 @@ void leat_semaphore_init(struct leat_semaphore *semaphore, uint32_t permits)
     store_relaxed(&inside(semaphore)->permits, permits); /* relaxed: nobody else has it yet */
 }
 
-/* With the lock held: serve waiters from the front while there are enough permits (I1). */
-static void grant(struct semaphore *semaphore)
+/* With the lock held, which it releases: serve waiters from the front while there are enough
+ * permits (I1). */
+static void grant_and_unlock(struct semaphore *semaphore)
 {
+    struct leat__waitlist won = { 0 };
     struct leat__waitnode *node;
 
     /* relaxed, all: under the lock */
@@ -45,8 +49,10 @@ static void grant(struct semaphore *semaphore)
             continue;
         store_relaxed(&semaphore->permits,
                       load_relaxed(&semaphore->permits) - (uint32_t)node->count); /* I2 */
-        leat__wake(node->ticket.waiter);
+        leat__waitlist_push(&won, node);
     }
+    leat__unlock(&semaphore->lock);
+    leat__waitlist_wake(&won); /* I3 */
 }
 
 /* With the lock held. */
@@ -63,8 +69,11 @@ static bool take(struct semaphore *semaphore, uint32_t permits)
 int leat_semaphore_acquire(struct leat_semaphore *public, uint32_t permits)
 {
     struct semaphore *semaphore = inside(public);
+    static const struct leat__reason reason = { "acquire permits of a semaphore:",
+                                                LEAT__ABOUT_NUMBER, true };
     struct leat__waitnode node = { .count = permits };
-    int err = leat__checkpoint(leat__self());
+    struct leat__self *self = leat__self();
+    int err = leat__checkpoint(self);
 
     if (err)
         return err;
@@ -73,11 +82,11 @@ int leat_semaphore_acquire(struct leat_semaphore *public, uint32_t permits)
         leat__unlock(&semaphore->lock);
         return 0;
     }
+    leat__self_reason(self, &reason, (void *)(uintptr_t)permits);
     err = leat__waitlist_wait(&semaphore->waiters, &node, &semaphore->lock);
     if (err) { /* whoever stood behind us may be served now (I1) */
         leat__lock(&semaphore->lock);
-        grant(semaphore);
-        leat__unlock(&semaphore->lock);
+        grant_and_unlock(semaphore);
     }
     return err;
 }
@@ -100,8 +109,7 @@ void leat_semaphore_release(struct leat_semaphore *public, uint32_t permits)
     leat__lock(&semaphore->lock);
     /* relaxed: under the lock */
     store_relaxed(&semaphore->permits, load_relaxed(&semaphore->permits) + permits);
-    grant(semaphore);
-    leat__unlock(&semaphore->lock);
+    grant_and_unlock(semaphore);
 }
 
 uint32_t leat_semaphore_available(const struct leat_semaphore *semaphore)

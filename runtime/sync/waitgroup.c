@@ -33,21 +33,26 @@ void leat_waitgroup_add(struct leat_waitgroup *public, uint32_t count)
 void leat_waitgroup_done(struct leat_waitgroup *public)
 {
     struct waitgroup *group = inside(public);
+    struct leat__waitlist won = { 0 };
     struct leat__waitnode *node;
 
     leat__lock(&group->lock);
     leat__check(group->count > 0, "leat_waitgroup_done was called more often than was added");
     if (--group->count == 0)
         while ((node = leat__waitlist_claim(&group->waiters)))
-            leat__wake(node->ticket.waiter);
+            leat__waitlist_push(&won, node);
     leat__unlock(&group->lock);
+    leat__waitlist_wake(&won); /* last: the group may be gone when one of them goes on */
 }
 
 int leat_waitgroup_wait(struct leat_waitgroup *public)
 {
     struct waitgroup *group = inside(public);
+    static const struct leat__reason reason = { "see the end of a wait group",
+                                                LEAT__ABOUT_NOTHING, true };
     struct leat__waitnode node = { 0 };
-    int err = leat__checkpoint(leat__self());
+    struct leat__self *self = leat__self();
+    int err = leat__checkpoint(self);
 
     if (err)
         return err;
@@ -56,5 +61,6 @@ int leat_waitgroup_wait(struct leat_waitgroup *public)
         leat__unlock(&group->lock);
         return 0;
     }
+    leat__self_reason(self, &reason, NULL);
     return leat__waitlist_wait(&group->waiters, &node, &group->lock);
 }

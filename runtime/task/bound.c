@@ -17,8 +17,8 @@
  *       sets it is on its way.
  *   I3  A scope is alive while it is linked; a task or scope leaves the list it is in, under that
  *       list's lock, before it ends. So what a walk meets under the lock is alive. */
-#include "base/check.h"
 #include "platform/clock.h"
+#include "platform/fork.h"
 #include "task/task.h"
 
 #include <errno.h>
@@ -87,11 +87,16 @@ void leat__bound_leave(struct leat__self *self)
     self->joined = NULL;
 }
 
-/* The scope is over. */
+/* The scope is over. Where a cancel was the reason, the walk may still be inside: it began at this
+ * scope, and woke us or our last child under the lock. Letting go of that is the last it does. */
 void leat__bound_detach(struct leat__scope *scope)
 {
     struct leat__scope *parent = scope->parent;
 
+    if (load_relaxed(&scope->ended)) { /* relaxed: who was woken by the walk sees it */
+        leat__lock(&scope->lock);
+        leat__unlock(&scope->lock);
+    }
     if (!parent || !load_relaxed(&scope->attached)) /* relaxed: its last user is its owner */
         return;
     leat__lock(&parent->lock);
@@ -101,18 +106,20 @@ void leat__bound_detach(struct leat__scope *scope)
     leat__unlock(&parent->lock);
 }
 
-/* 0, or what a blocking call at `now` returns: -ECANCELED where the scope was cancelled or an outer
+/* 0, or what a blocking call at `now` returns that no shield covers: -ECANCELED where the scope was cancelled or an outer
  * deadline has passed, -ETIMEDOUT after its own. */
 int leat__bound_check(const struct leat__self *self, leat_time now)
 {
     struct leat__scope *scope = self->scope;
 
-    if (!scope || self->shield > 0)
+    if (!scope)
         return 0;
     if (load_acquire(&scope->ended)) /* pairs with the release in mark */
         return -ECANCELED;
     if (now < scope->deadline)
         return 0;
+    if (scope->cell)
+        scope = scope->parent; /* deadlines are those of the scope that counts the task */
     if (scope->parent && now >= scope->parent->deadline)
         return -ECANCELED;
     return now >= scope->own_deadline ? -ETIMEDOUT : -ECANCELED;
@@ -127,7 +134,7 @@ static bool mark(struct leat__scope *scope)
     for (struct leat__self *self = scope->members; self; self = self->member_next)
         if (leat__word_cancel(&self->waiter->word))
             leat__wake(self->waiter);
-    if (leat__word_cancel(&scope->waiter->word))
+    if (scope->waiter && leat__word_cancel(&scope->waiter->word))
         leat__wake(scope->waiter);
     return true;
 }
@@ -138,6 +145,8 @@ void leat__bound_end(struct leat__scope *top)
 {
     struct leat__scope *scope = top;
 
+    if (leat__fork_forked())
+        return; /* what is inside runs in the parent */
     leat__lock(&scope->lock);
     for (;;) {
         if (mark(scope) && scope->inner) {
@@ -162,12 +171,14 @@ void leat__bound_end(struct leat__scope *top)
 
 int leat__checkpoint_slow(struct leat__self *self)
 {
+    if (!self->task && leat__fork_refuses())
+        return -EPERM;
     if (self->budget <= 0) {
         self->budget = LEAT__BUDGET;
         if (self->task)
             leat__give_way();
     }
-    if (!self->scope || self->shield > 0)
+    if (!self->scope || leat__shielded(self))
         return 0;
     leat__bound_join(self);
     return leat__bound_check(self, leat__clock_now());
@@ -177,28 +188,10 @@ int leat_cancelled(void)
 {
     struct leat__self *self = leat__self();
 
-    if (!self->scope || self->shield > 0)
+    if (!self->task && leat__fork_refuses())
+        return -EPERM;
+    if (!self->scope || leat__shielded(self))
         return 0;
     leat__bound_join(self);
     return leat__bound_check(self, leat__clock_now());
-}
-
-void leat_shield(void)
-{
-    leat__self()->shield++;
-}
-
-void leat_unshield(void)
-{
-    struct leat__self *self = leat__self();
-
-    leat__check(self->shield > 0, "leat_unshield without a leat_shield before it");
-    self->shield--;
-}
-
-void leat__defer_run(struct leat__defer *defer)
-{
-    leat_shield();
-    defer->fn(defer->ptr);
-    leat_unshield();
 }

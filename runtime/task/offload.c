@@ -20,7 +20,10 @@
  * ORDERING
  *   O1  The exchange to DONE releases the result; it is acquired by the caller through the wait
  *       word (claim to resume), or by the failing compare-and-swap in finish_shielded.
- *   O2  The fields of the call are published to the thread by the pool's lock. */
+ *   O2  The fields of the call are published to the thread by the pool's lock.
+ *   O3  The swap to the next wait releases that wait's beginning to the exchange to DONE. Without it
+ *       the thread knows the new generation and may still see the waiter's word in the old one: it
+ *       would take the wait for over, and nobody would ever end it. */
 #include "task/offload.h"
 #include "base/check.h"
 #include "task/self.h"
@@ -32,10 +35,14 @@
 static void finish_shielded(struct leat__offload *call, uint64_t generation)
 {
     struct leat__wait wait;
+    static const struct leat__reason reason = { "finish a call, which was asked to end:",
+                                                LEAT__ABOUT_FUNCTION, false };
     int err = leat__wait_begin(&wait, LEAT__WAIT_SHIELDED, LEAT_NEVER);
 
+    leat__self_reason(wait.self, &reason, (void *)(uintptr_t)call->fn);
     leat__check(err == 0, "a shielded wait can always begin: tell the authors of leat");
-    if (cas_acquire(&call->word, &generation, wait.ticket.generation)) /* O1: end_call's release */
+    /* acquire, failing: O1, end_call's release; release: O3, to end_call's acquire */
+    if (cas_acq_rel(&call->word, &generation, wait.ticket.generation))
         leat__wait_park(&wait, NULL);
     else
         leat__wait_abandon(&wait); /* ended in between, and has no ticket of this wait */
@@ -48,6 +55,9 @@ int leat__offload_call(struct leat__offload_pool *pool, int (*fn)(void *arg), vo
                                   .arg = arg,
                                   .scope = self->scope,
                                   .shield = self->shield,
+                                  .guard = self->guard,
+                                  /* relaxed, here and below: the task's own, which waits */
+                                  .locals = load_relaxed(&self->locals),
                                   .waiter = self->waiter };
     struct leat__wait wait;
     enum leat__cause cause;
@@ -56,6 +66,7 @@ int leat__offload_call(struct leat__offload_pool *pool, int (*fn)(void *arg), vo
 
     if (err)
         return err;
+    leat__self_reason(self, pool->reason, (void *)(uintptr_t)fn);
     leat__list_init(&call.node);
     store_relaxed(&call.word, wait.ticket.generation); /* relaxed: O2 */
     err = pool->submit(pool, &call);
@@ -77,8 +88,8 @@ static void end_call(struct leat__offload *call, int result)
     struct leat__ticket ticket = { .waiter = call->waiter };
 
     call->result = result;
-    /* O1: to the caller. No acquire: the generation is a number, nothing hangs on it */
-    ticket.generation = exchange_release(&call->word, LEAT__OFFLOAD_DONE);
+    /* release: O1, to the caller; acquire: O3, finish_shielded's swap */
+    ticket.generation = exchange_acq_rel(&call->word, LEAT__OFFLOAD_DONE);
     if (leat__claim(ticket, LEAT__CAUSE_EVENT))
         leat__wake(ticket.waiter);
 }
@@ -90,11 +101,15 @@ void leat__offload_run(struct leat__offload *call)
 
     self->scope = call->scope; /* it outlives the call: its owner waits for us */
     self->shield = call->shield;
+    self->guard = call->guard;
+    store_relaxed(&self->locals, call->locals);
     result = call->fn(call->arg);
     leat__check(self->scope == call->scope, "join every scope that a pool's call enters");
     leat__bound_leave(self); /* a look at leat_cancelled() made us a member of the scope */
     self->scope = NULL;
     self->shield = 0;
+    self->guard = NULL;
+    store_relaxed(&self->locals, NULL);
     end_call(call, result);
 }
 

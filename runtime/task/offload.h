@@ -28,7 +28,9 @@ struct leat__offload {
     int (*fn)(void *arg);
     void                 *arg;
     struct leat__scope   *scope;  /* the caller's innermost, for leat_cancelled() inside fn */
-    unsigned              shield; /* and its shield */
+    unsigned              shield; /* and its shields */
+    struct leat__grace   *guard;
+    struct leat__local_node *locals;
     int                   result; /* valid once word is LEAT__OFFLOAD_DONE */
     struct leat__waiter  *waiter;
     LEAT_ATOMIC(uint64_t) word; /* generation of the wait that waits for it, or DONE */
@@ -37,6 +39,8 @@ struct leat__offload {
 #define LEAT__OFFLOAD_DONE UINT64_C(1) /* no generation has this bit */
 
 struct leat__offload_pool {
+    const struct leat__reason *reason; /* about the call's function, for reports */
+
     /* Take the call: exactly one thread will run it. Returns 0, or an error: then none will. */
     int (*submit)(struct leat__offload_pool *pool, struct leat__offload *call);
 

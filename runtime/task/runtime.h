@@ -5,6 +5,8 @@
 #define LEAT_TASK_RUNTIME_H
 
 #include "lockfree/atomic.h"
+#include "task/record.h"
+#include "task/scope.h"
 #include "task/slab.h"
 #include "timer/wheel.h"
 
@@ -19,16 +21,24 @@ struct leat__compute;
 struct leat__runtime {
     struct leat__sched    *sched;
     struct leat__slabs     slabs;
+    struct leat__records   records;
     struct leat__wheel    *wheels; /* one per worker */
     struct leat__blocking *blocking;
     struct leat__compute  *compute;
     size_t                 stack_bytes; /* promised to each task; its stack has twice as much */
     bool                   pinned;      /* every task is */
     const char            *reactor;     /* its name, for stats */
+    struct leat_runtime   *handle;      /* call.h */
+    struct leat__scope     calls;       /* owns the tasks of leat_call */
 
     leat_log_fn        *log;
     void               *log_arg;
     enum leat_log_level log_level;
+
+    struct leat_scope     root; /* of detached tasks, and around open scopes */
+    LEAT_ATOMIC(uint32_t) open; /* how many, with root itself */
+
+    LEAT_ATOMIC(bool) deadlocked; /* one was found: what leat_run returns */
 
     /* the root task's end */
     int                   result;

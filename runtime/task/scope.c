@@ -13,11 +13,70 @@
 #include "base/check.h"
 #include "base/clamp.h"
 #include "platform/clock.h"
+#include "platform/fork.h"
+#include "task/record.h"
 #include "task/runtime.h"
 #include "task/task.h"
 
 #include <errno.h>
-#include <string.h>
+
+/* Field by field, for a scope is entered around little work; what only some scopes need is set where
+ * they need it. owner and parent may be NULL. */
+void leat__scope_init(struct leat__scope *scope, struct leat__self *owner,
+                      struct leat__scope *parent, struct leat__runtime *runtime)
+{
+    /* relaxed, all: nobody else has the scope yet */
+    store_relaxed(&scope->pending, 0);
+    scope->spawned = 0;
+    scope->parent = parent;
+    scope->owner = owner;
+    scope->waiter = owner ? owner->waiter : NULL;
+    scope->runtime = runtime;
+    scope->deadline = scope->own_deadline = LEAT_NEVER;
+    scope->name = NULL;
+    store_relaxed(&scope->error, 0);
+    store_relaxed(&scope->ended, false);
+    store_relaxed(&scope->attached, false);
+    scope->plain = runtime != NULL;
+    scope->joined = scope->collect = scope->bad = false;
+    scope->open = scope->cell = scope->keep = false;
+    scope->race = LEAT_RACE_NONE;
+    scope->limit = 0;
+    store_relaxed(&scope->lock.word, 0);
+    scope->running = 0;
+    scope->spawners.first = scope->spawners.last = NULL;
+    scope->members = NULL;
+    scope->inner = NULL;
+    scope->handles = NULL;
+    scope->handled = false;
+}
+
+static void apply(struct leat__scope *scope, const struct leat_scope_options *options)
+{
+    scope->bad = options->size != sizeof *options || options->deadline < 0 ||
+                 (unsigned)options->on_error > LEAT_COLLECT ||
+                 (unsigned)options->race > LEAT_RACE_SUCCESS;
+    if (scope->bad || options->limit || options->race || options->keep)
+        scope->plain = false;
+    if (scope->bad)
+        return;
+    if (options->deadline)
+        scope->deadline = scope->own_deadline = options->deadline;
+    scope->collect = options->on_error == LEAT_COLLECT;
+    scope->limit = options->limit;
+    scope->name = options->name;
+    if (options->race) {
+        scope->race = (uint8_t)options->race;
+        scope->collect = true; /* failures end nobody: the winner does */
+        scope->won = false;
+    }
+    if (options->keep) {
+        scope->keep = true;
+        scope->live = 0;
+        scope->ended_last = NULL;
+        scope->nexters.first = scope->nexters.last = NULL;
+    }
+}
 
 void leat_scope_enter(struct leat_scope *public, const struct leat_scope_options *options)
 {
@@ -25,26 +84,27 @@ void leat_scope_enter(struct leat_scope *public, const struct leat_scope_options
     struct leat__self *self = leat__self();
     struct leat__scope *parent = self->scope;
 
-    memset(scope, 0, sizeof *scope);
-    scope->parent = parent;
-    scope->owner = self;
-    scope->waiter = self->waiter;
-    scope->runtime = self->task ? leat__runtime_current() : NULL;
-    scope->own_deadline = LEAT_NEVER;
-    scope->bad = options->size != sizeof *options || options->deadline < 0 ||
-                 (unsigned)options->on_error > LEAT_COLLECT;
-    if (!scope->bad) {
-        scope->own_deadline = options->deadline ? options->deadline : LEAT_NEVER;
-        scope->collect = options->on_error == LEAT_COLLECT;
-        scope->limit = options->limit;
-        scope->name = options->name;
-    }
-    scope->deadline = scope->own_deadline;
-    if (parent) {
+    leat__scope_init(scope, self, parent, self->task ? leat__runtime_current() : NULL);
+    apply(scope, options);
+    /* An ended parent's mark goes down when we attach; without a wait in between nobody asks. */
+    if (parent)
         scope->deadline = leat__time_min(scope->deadline, parent->deadline);
-        /* An ended parent's mark goes down when we attach; without a wait in between nobody asks. */
-    }
     self->scope = scope;
+}
+
+int leat_scope_open(struct leat_scope *public, const struct leat_scope_options *options)
+{
+    struct leat__scope *scope = leat__scope_of(public);
+    struct leat__runtime *runtime = leat__runtime_current();
+
+    leat__scope_init(scope, NULL, runtime ? leat__scope_of(&runtime->root) : NULL, runtime);
+    if (options)
+        apply(scope, options);
+    scope->open = true;
+    if (!runtime)
+        return -EPERM;
+    (void)fetch_add_relaxed(&runtime->open, 1); /* relaxed: read when all tasks have ended */
+    return scope->bad ? -EINVAL : 0;
 }
 
 /* Remember the first error; unless siblings are to finish, it ends them. A child that only met the
@@ -81,8 +141,6 @@ void leat__scope_leave_limit(struct leat__scope *scope)
  * after the decrement, unless it says that the owner is parked until we wake it. */
 void leat__scope_count_out(struct leat__scope *scope, bool here)
 {
-    struct leat__waiter *waiter = scope->waiter;
-
     if (scope->limit)
         leat__scope_leave_limit(scope);
     if (here) {
@@ -91,7 +149,7 @@ void leat__scope_count_out(struct leat__scope *scope, bool here)
     }
     if (fetch_sub_acq_rel(&scope->pending, LEAT__PENDING_CHILD) == /* O1 */
         (LEAT__PENDING_CHILD | LEAT__PENDING_JOINING))
-        leat__ready(waiter->fiber);
+        leat__ready(scope->joiner);
 }
 
 /* In the next context: the owner is saved. From the moment JOINING is set the last child may ready
@@ -101,8 +159,8 @@ static bool commit_join(struct leat__fiber *fiber, void *arg)
     struct leat__scope *scope = arg;
     int64_t ours = scope->spawned * LEAT__PENDING_CHILD;
 
-    (void)fiber;
-    /* O1; release: the owner's saved context, to the last child that readies it */
+    scope->joiner = fiber;
+    /* O1; release: the joiner and its saved context, to the last child that readies it */
     return fetch_add_acq_rel(&scope->pending, ours + LEAT__PENDING_JOINING) + ours != 0;
 }
 
@@ -110,6 +168,17 @@ static bool commit_join(struct leat__fiber *fiber, void *arg)
 static bool has_children(struct leat__scope *scope)
 {
     return load_acquire(&scope->pending) + scope->spawned * LEAT__PENDING_CHILD != 0;
+}
+
+static void park_for_children(struct leat__scope *scope)
+{
+    static const struct leat__reason joining = { "join the scope", LEAT__ABOUT_NAME, true };
+    struct leat__self *self = leat__self();
+
+    leat__self_reason(self, &joining, scope->name);
+    self->since = leat__worker_looked(leat__worker_current());
+    leat__park(commit_join, scope);
+    self->reason = NULL;
 }
 
 /* Run the newest child that nobody has started in place, again and again; then wait for those that
@@ -126,15 +195,25 @@ static void wait_for_children(struct leat__scope *scope)
                 leat__give_way(); /* time for the others; there may be more of ours after that */
                 continue;
             }
-            leat__park(commit_join, scope);
+            park_for_children(scope);
             return;
         }
         if (!leat__task_run_here(host, child)) {
             leat__start(child);
-            leat__park(commit_join, scope);
+            park_for_children(scope);
             return;
         }
     }
+}
+
+/* relaxed, all: every child has ended */
+static int outcome(const struct leat__scope *scope)
+{
+    if (scope->bad)
+        return -EINVAL;
+    if (scope->race && scope->won)
+        return scope->winner;
+    return load_relaxed(&scope->error);
 }
 
 int leat_scope_join(struct leat_scope *public)
@@ -143,17 +222,45 @@ int leat_scope_join(struct leat_scope *public)
     struct leat__self *self = leat__self();
 
     if (!scope->joined) {
+        leat__check(!scope->open, "an open scope is ended by leat_scope_close");
+        if (scope->owner != self && leat__fork_refuses())
+            return -EPERM;
         leat__check(scope->owner == self, "a scope is joined by the task that entered it");
         leat__check(self->scope == scope, "inner scopes are joined before outer ones");
         if (scope->runtime)
             wait_for_children(scope);
         scope->joined = true;
+        scope->plain = false;
         leat__bound_detach(scope);
         self->scope = scope->parent;
+        if (scope->handled)
+            leat__record_drop_handles(scope);
     }
-    if (scope->bad)
-        return -EINVAL;
-    return load_relaxed(&scope->error); /* relaxed: every child has ended */
+    return outcome(scope);
+}
+
+int leat_scope_close(struct leat_scope *public)
+{
+    struct leat__scope *scope = leat__scope_of(public);
+
+    if (!scope->joined) {
+        leat__check(scope->open, "leat_scope_close is for scopes of leat_scope_open");
+        if (leat__fork_refuses())
+            return -EPERM;
+        if (scope->runtime) {
+            leat__check(leat__fiber_current() != NULL, "an open scope is closed by a task");
+            wait_for_children(scope);
+            leat__bound_detach(scope);
+            if (scope->handled)
+                leat__record_drop_handles(scope);
+            if (scope->keep)
+                leat__ended_drop(scope);
+            (void)fetch_sub_relaxed(&scope->runtime->open, 1); /* relaxed: as in open */
+        }
+        scope->joined = true;
+        scope->plain = false;
+    }
+    return outcome(scope);
 }
 
 void leat_scope_cancel(struct leat_scope *scope)
@@ -165,9 +272,13 @@ void leat_scope_cleanup(struct leat_scope *public)
 {
     struct leat__scope *scope = leat__scope_of(public);
 
-    if (scope->joined)
-        return;
-    if (scope->runtime && has_children(scope))
-        leat__bound_end(scope);
-    (void)leat_scope_join(public);
+    if (leat__fork_forked() && scope->owner != leat__self())
+        return; /* the scope is the parent's */
+    if (!scope->joined) {
+        if (scope->runtime && has_children(scope))
+            leat__bound_end(scope);
+        (void)leat_scope_join(public);
+    }
+    if (scope->keep)
+        leat__ended_drop(scope);
 }

@@ -9,6 +9,7 @@
 
 #include <leat/task.h>
 
+struct leat__record;
 struct leat__runtime;
 struct leat__self;
 
@@ -24,8 +25,9 @@ struct leat__scope {
     LEAT_ATOMIC(int64_t)  pending; /* times 2, and JOINING */
     int64_t               spawned;
     struct leat__scope   *parent;  /* the owner's innermost scope before this one */
-    struct leat__self    *owner;
-    struct leat__waiter  *waiter; /* the owner's */
+    struct leat__self    *owner;   /* NULL: an open scope, or the runtime's */
+    struct leat__waiter  *waiter;  /* the owner's: ends with the scope; NULL with the owner */
+    struct leat__fiber   *joiner;  /* parked, when JOINING is set */
     struct leat__runtime *runtime;
     leat_time             deadline;     /* the nearest: its own or an outer one's */
     leat_time             own_deadline; /* LEAT_NEVER: none */
@@ -33,17 +35,31 @@ struct leat__scope {
     LEAT_ATOMIC(int)      error;    /* the first */
     LEAT_ATOMIC(bool)     ended;    /* cancelled: sticks until it is joined */
     LEAT_ATOMIC(bool)     attached; /* to its parent's inner list: a cancel finds it */
+    bool                  plain; /* a spawn has nothing to look at: none of those below, not over */
     bool                  joined;
     bool                  collect;
-    bool                  bad; /* its options were */
+    bool                  bad;  /* its options were */
+    bool                  open; /* by leat_scope_open: bounds no calls but its children's */
+    bool                  cell; /* around one task that has a handle: see record.c */
+    bool                  keep; /* results, for leat_scope_next */
+    uint8_t               race; /* enum leat_race */
+    unsigned              limit;
 
     struct leat__lock     lock;    /* guards all below */
-    unsigned              limit;
     unsigned              running; /* counted only where there is a limit */
     struct leat__waitlist spawners;
     struct leat__self    *members; /* tasks whose waits it bounds, since they first waited */
     struct leat__scope   *inner;   /* attached scopes opened inside it */
     struct leat__scope   *inner_next, **inner_prev;
+    struct leat__record  *handles; /* of its children */
+    bool                  handled; /* there have been some; stays */
+    bool                  won;     /* a race */
+    int                   winner;  /* its result */
+
+    /* with keep only, also under the lock: ended.c */
+    unsigned              live;
+    struct leat__record  *ended_last;
+    struct leat__waitlist nexters;
 } __attribute__((may_alias)); /* lies in a struct leat_scope of the caller's */
 
 _Static_assert(sizeof(struct leat__scope) <= sizeof(struct leat_scope), "the public one has room");

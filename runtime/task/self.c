@@ -2,6 +2,7 @@
 /* Who is calling. A plain thread has a self of its own in a thread-local; it never moves, so that
  * its address may be cached, unlike the current worker's. */
 #include "task/self.h"
+#include "platform/fork.h"
 #include "sched/sched.h"
 #include "task/runtime.h"
 #include "task/task.h"
@@ -14,6 +15,8 @@ struct leat__self *leat__self_of_thread(void)
 {
     if (!thread_self.waiter) /* only once: a scope's end may be reading it on another thread */
         thread_self.waiter = &thread_waiter;
+    if (leat__fork_forked())
+        thread_self.budget = 0; /* the checkpoint of every blocking call refuses */
     return &thread_self;
 }
 

@@ -5,16 +5,28 @@
 #define LEAT_TASK_SELF_H
 
 #include "sched/sched.h"
+#include "platform/clock.h"
 #include "task/scope.h"
 #include "task/wait.h"
 #include "timer/wheel.h"
 
 #include <leat/task.h>
 
+struct leat__local_node;
 struct leat__task;
 
 /* Operations that succeed at once, until the caller lets others run. */
 #define LEAT__BUDGET 128
+
+/* A shield with a grace time, on its user's stack (shield.c). */
+struct leat__grace {
+    struct leat__timer  timer; /* ends the shield of a wait that lasts longer than the grace */
+    leat_time           until; /* its own or an outer one's, the later */
+    struct leat__grace *outer;
+    struct leat__self  *self; /* NULL: not entered, or left */
+} __attribute__((may_alias)); /* lies in a struct leat_guard of the caller's */
+
+_Static_assert(sizeof(struct leat__grace) <= sizeof(struct leat_guard), "the public one has room");
 
 struct leat__self {
     struct leat__waiter *waiter;
@@ -25,7 +37,44 @@ struct leat__self {
     struct leat__timer   timer; /* of the current wait */
     unsigned             shield;
     int                  budget;
+    struct leat__grace  *guard; /* innermost, NULL: none */
+    LEAT_ATOMIC(struct leat__local_node *) locals; /* newest first: local.h */
+
+    /* for reports (walk.h) */
+    struct leat__self         *outer;  /* of the task that runs this one in place */
+    const struct leat__reason *reason; /* of the current wait; NULL: not told */
+    const void                *about;
+    leat_time                  since; /* the wait's beginning, about */
+    leat_time                  began; /* the task's */
 };
+
+/* Field by field, for it is done for each task, and most of the timer is written by who arms it. */
+static inline void leat__self_init(struct leat__self *self, struct leat__waiter *waiter,
+                                   struct leat__task *task, struct leat__scope *scope)
+{
+    self->waiter = waiter;
+    self->task = task;
+    self->scope = scope;
+    self->joined = NULL;
+    store_relaxed(&self->timer.wheel, NULL); /* relaxed, both: nobody else sees the self yet */
+    self->shield = 0;
+    self->budget = LEAT__BUDGET;
+    self->guard = NULL;
+    store_relaxed(&self->locals, NULL);
+    self->outer = NULL;
+    self->reason = NULL;
+    self->about = NULL;
+    self->since = 0;
+    self->began = 0;
+}
+
+/* Before a wait: what for. */
+static inline void leat__self_reason(struct leat__self *self, const struct leat__reason *reason,
+                                     const void *about)
+{
+    self->reason = reason;
+    self->about = about;
+}
 
 struct leat__self *leat__self_of_thread(void);
 
@@ -38,6 +87,20 @@ static inline struct leat__self *leat__self(void)
 }
 
 int leat__checkpoint_slow(struct leat__self *self);
+
+/* At the start of a call that looks for what is there before it looks for its scopes' ends: a yield
+ * when the budget is spent. */
+static inline void leat__spend(struct leat__self *self)
+{
+    if (--self->budget <= 0)
+        (void)leat__checkpoint_slow(self);
+}
+
+/* Do the caller's scopes not bound its calls at this moment? */
+static inline bool leat__shielded(const struct leat__self *self)
+{
+    return self->shield > 0 || (self->guard && leat__clock_now() < self->guard->until);
+}
 
 /* At the start of every blocking call: -ECANCELED or -ETIMEDOUT when the caller's scopes have ended,
  * and a yield when its budget of immediate successes is spent. */

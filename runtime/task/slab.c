@@ -20,7 +20,8 @@
 #define MAGAZINE_BLOCKS 126 /* with its header, 1 KiB */
 
 struct leat__slab_chunk {
-    alignas(128) struct leat__slab_chunk *next;
+    alignas(128) struct leat__slab_chunk *next; /* constant, as all here, once it is in the list */
+    uint64_t number; /* of its first block */
     alignas(128) struct leat__task tasks[CHUNK_TASKS];
 };
 _Static_assert(sizeof(struct leat__slab_chunk) <= CHUNK_BYTES, "a header of one block");
@@ -57,7 +58,8 @@ void leat__slabs_fini(struct leat__slabs *slabs)
 {
     struct leat__slab_chunk *next;
 
-    for (struct leat__slab_chunk *chunk = slabs->chunks; chunk; chunk = next) {
+    /* relaxed: nobody else is there any more */
+    for (struct leat__slab_chunk *chunk = load_relaxed(&slabs->chunks); chunk; chunk = next) {
         next = chunk->next;
         free(chunk);
     }
@@ -74,8 +76,9 @@ static struct leat__slab_chunk *add_chunk(struct leat__slabs *slabs)
     if (!chunk)
         return NULL;
     memset(chunk, 0, sizeof *chunk); /* wait words begin at generation 0 */
-    chunk->next = slabs->chunks;
-    slabs->chunks = chunk;
+    chunk->next = load_relaxed(&slabs->chunks); /* relaxed: under the lock */
+    chunk->number = chunk->next ? chunk->next->number + CHUNK_TASKS : 1;
+    store_release(&slabs->chunks, chunk); /* pairs with the acquire in leat__slab_next */
     return chunk;
 }
 
@@ -220,17 +223,25 @@ void leat__slab_put(struct leat__slabs *slabs, struct leat__worker *worker, stru
     loaded->blocks[loaded->count++] = task;
 }
 
-void leat__slabs_each(struct leat__slabs *slabs, void (*fn)(struct leat__task *task, void *arg),
-                      void *arg)
+struct leat__slab_chunk *leat__slab_next(const struct leat__slabs      *slabs,
+                                         const struct leat__slab_chunk *chunk)
 {
-    struct leat__slab_chunk *chunk;
+    return chunk ? chunk->next : load_acquire(&slabs->chunks); /* pairs with add_chunk's release */
+}
 
-    leat__lock(&slabs->lock);
-    chunk = slabs->chunks; /* those behind it never change */
-    leat__unlock(&slabs->lock);
-    for (; chunk; chunk = chunk->next)
-        for (size_t i = 0; i < CHUNK_TASKS; i++)
-            fn(&chunk->tasks[i], arg);
+struct leat__task *leat__slab_block(struct leat__slab_chunk *chunk, size_t index)
+{
+    return index < CHUNK_TASKS ? &chunk->tasks[index] : NULL;
+}
+
+uint64_t leat__slab_number(const struct leat__slabs *slabs, const struct leat__task *task)
+{
+    const struct leat__slab_chunk *chunk = NULL;
+
+    while ((chunk = leat__slab_next(slabs, chunk)))
+        if ((uintptr_t)task - (uintptr_t)chunk->tasks < sizeof chunk->tasks)
+            return chunk->number + (uint64_t)(task - chunk->tasks);
+    return 0;
 }
 
 int leat__slab_attach(struct leat__worker *worker)

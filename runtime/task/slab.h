@@ -9,6 +9,7 @@
 #include "lockfree/lock.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct leat__task;
 struct leat__worker;
@@ -17,7 +18,7 @@ struct leat__magazine;
 
 struct leat__slabs {
     struct leat__lock        lock;
-    struct leat__slab_chunk *chunks; /* all there are */
+    LEAT_ATOMIC(struct leat__slab_chunk *) chunks; /* all there are, the newest first */
     struct leat__magazine   *full;   /* of free blocks */
     struct leat__magazine   *empty;
     struct {
@@ -35,10 +36,15 @@ struct leat__task *leat__slab_get(struct leat__slabs *slabs, struct leat__worker
 void               leat__slab_put(struct leat__slabs *slabs, struct leat__worker *worker,
                                   struct leat__task *task);
 
-/* Call fn for every block there is, free or not, oldest chunk last. The chunks that exist when it is
- * called stay; blocks may change hands meanwhile. Any thread. */
-void leat__slabs_each(struct leat__slabs *slabs, void (*fn)(struct leat__task *task, void *arg),
-                      void *arg);
+/* For walks over every block there is, free or not: the chunks, oldest last (NULL is first and at the
+ * end), and the blocks in one (NULL beyond). The chunks that exist at the beginning stay; blocks may
+ * change hands meanwhile. Any thread; async-signal-safe. */
+struct leat__slab_chunk *leat__slab_next(const struct leat__slabs      *slabs,
+                                         const struct leat__slab_chunk *chunk);
+struct leat__task       *leat__slab_block(struct leat__slab_chunk *chunk, size_t index);
+
+/* A number for the block, from 1; 0: it is none of these. Likewise. */
+uint64_t leat__slab_number(const struct leat__slabs *slabs, const struct leat__task *task);
 
 /* A worker's stock, made before its thread starts, unmade when it has ended. */
 int  leat__slab_attach(struct leat__worker *worker);

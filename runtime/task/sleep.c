@@ -19,6 +19,7 @@ void leat_yield(void)
 
 int leat_sleep_until(leat_time when)
 {
+    static const struct leat__reason reason = { "have slept", LEAT__ABOUT_NOTHING, false };
     struct leat__self *self = leat__self();
     struct leat__wait wait;
     enum leat__cause cause;
@@ -31,6 +32,7 @@ int leat_sleep_until(leat_time when)
         leat_yield();
         return leat_cancelled();
     }
+    leat__self_reason(self, &reason, NULL);
     err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, when);
     if (err)
         return err;

@@ -3,7 +3,10 @@
 #include "task/task.h"
 #include "base/check.h"
 #include "base/container.h"
+#include "platform/fork.h"
 #include "platform/futex.h"
+#include "task/local.h"
+#include "task/record.h"
 #include "task/runtime.h"
 
 #include <errno.h>
@@ -31,25 +34,35 @@ static void run(struct leat__task *task, struct leat__fiber *fiber, bool here)
 {
     struct leat__runtime *runtime = leat__sched_runtime(task->fiber.sched);
     struct leat__scope *scope = task->fiber.group;
-    struct leat__self self = {
-        .waiter = &task->waiter,
-        .task = task,
-        .scope = scope,
-        .budget = LEAT__BUDGET,
-    };
+    struct leat__record *record = leat__task_record(task);
+    struct leat__worker *worker;
+    struct leat__self self;
     int result;
 
+    leat__self_init(&self, &task->waiter, task, scope);
+    self.outer = here ? fiber->self : NULL;
+    self.began = leat__worker_looked(leat__worker_current());
+    store_relaxed(&self.locals, task->fiber.self); /* relaxed: nobody else sees the self yet */
     task->waiter.fiber = fiber;
     fiber->self = &self;
-    result = task->fn(task->arg);
+    result = record ? leat__record_run(record, &self) : task->fn(task->arg);
+    worker = leat__worker_current();
+    leat__check(worker != NULL, "a forked child has returned from a task's function: end it with exec "
+                                "or _exit");
     leat__check(self.scope == scope, "a task returned inside a scope it had entered by hand: "
                                      "join it or clean it up first");
-    leat__bound_leave(&self);
-    if (task->arg != task->own.bytes)
-        free(task->own.copy); /* NULL but for a large spawn_with */
+    if (self.joined)
+        leat__bound_leave(&self);
+    if (load_relaxed(&self.locals)) /* relaxed: only the task itself changes it */
+        leat__locals_drop(&self);
+    if (task->arg != task->own.bytes && task->own.more.copy)
+        free(task->own.more.copy);
+    if (record)
+        leat__record_end(record, result);
     store_relaxed(&task->fiber.state, LEAT__FIBER_ENDED); /* relaxed: see fiber.h */
-    leat__probe_count(&leat__worker_probe(leat__worker_current())->finishes);
-    leat__slab_put(&runtime->slabs, leat__worker_current(), task);
+    worker = leat__worker_current(); /* anew: destructors of locals and callbacks have run */
+    leat__probe_count(&leat__worker_probe(worker)->finishes);
+    leat__slab_put(&runtime->slabs, worker, task);
     if (!scope) {
         end_root(runtime, result);
         return;
@@ -64,23 +77,38 @@ void leat__task_body(struct leat__fiber *fiber)
     run(task_of(fiber), fiber, false);
 }
 
+/* A C++ exception that nothing in the child catches would go on into the parent whose stack it has,
+ * past all that run() has yet to do. (On a stack of its own it finds the stack's end, and C++ ends
+ * the program.) Called in an unwind since the build gives this file -fexceptions. */
+static void check_returned(const bool *returned)
+{
+    leat__check(*returned, "an exception left a task's function: catch it there (and end a task by "
+                           "return, not by pthread_exit)");
+}
+
 /* A joining parent took `fiber`, its newest child that nobody has started. Run it here, on the
  * parent's stack, as a plain call: no stack, no switch. False: it may not, and nothing was done.
  *
  * Sound because the parent does nothing but wait for it (an owed wait), because it was taken off the
  * deque (so no entry is left behind), because each one counts as a turn, after which others get
  * theirs, and because it may only go where it could have gone anyway: pinned ones are in no deque,
- * a pinned host takes none, and the stack promised to it is still left. */
+ * a pinned host takes none, and the stack promised to it is still left. Not from a catch block: the
+ * child would find its parent's exception. */
 bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber)
 {
     struct leat__runtime *runtime = leat__sched_runtime(host->sched);
     struct leat__self *self = host->self;
     int saved = errno;
 
-    if (leat__stack_left(host->stack) < runtime->stack_bytes)
+    bool returned __attribute__((cleanup(check_returned))) = true;
+
+    if (leat__stack_left(host->stack) < runtime->stack_bytes ||
+        leat__worker_in_catch(leat__worker_current()))
         return false;
     store_relaxed(&fiber->state, LEAT__FIBER_RUNNING); /* relaxed: see fiber.h */
+    returned = false;
     run(task_of(fiber), host, true);
+    returned = true;
     host->self = self;
     errno = saved;
     leat__probe_count(&leat__worker_probe(leat__worker_current())->inline_joins);
@@ -95,6 +123,8 @@ static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, 
 
     if (worker && leat__worker_runtime(worker) != runtime)
         worker = NULL; /* another runtime's: its list holds other blocks */
+    if (!worker && leat__fork_forked())
+        return NULL;
     task = leat__slab_get(&runtime->slabs, worker);
     if (!task)
         return NULL;
@@ -106,12 +136,24 @@ static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, 
     task->fn = fn;
     task->arg = arg;
     task->name = NULL;
-    task->own.copy = NULL;
+    task->own.more.copy = NULL;
+    task->own.more.record = NULL;
     if (runtime->pinned) {
         task->fiber.pinned = true;
         task->fiber.home = worker ? (uint16_t)leat__worker_index(worker) : 0;
     }
     return task;
+}
+
+/* Give back a block that was not started. */
+static void unmake(struct leat__task *task)
+{
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__runtime *runtime = leat__sched_runtime(task->fiber.sched);
+
+    if (worker && leat__worker_runtime(worker) != runtime)
+        worker = NULL;
+    leat__slab_put(&runtime->slabs, worker, task);
 }
 
 int leat__task_start_root(struct leat__runtime *runtime, leat_task_fn *fn, void *arg)
@@ -139,12 +181,16 @@ static int launch(struct leat__scope *scope, struct leat__task *task,
         }
     }
     task->fiber.group = scope;
-    if (leat__self() == scope->owner)
+    if (leat__self() == scope->owner) {
         scope->spawned++;
-    else
+        task->fiber.self = load_relaxed(&scope->owner->locals); /* relaxed: the caller's own */
+    } else {
         /* relaxed: the scope is alive by its caller's hand, and the child is handed over by the
          * queue */
         (void)fetch_add_relaxed(&scope->pending, LEAT__PENDING_CHILD);
+        if (scope->owner) /* acquire: pairs with the release in leat_local_set */
+            task->fiber.self = load_acquire(&scope->owner->locals);
+    }
     leat__start(&task->fiber);
     return 0;
 }
@@ -154,6 +200,8 @@ static int enter_limit(struct leat__scope *scope)
 {
     struct leat__waitnode node = { 0 };
 
+    if (leat__fork_forked())
+        return -EPERM;
     leat__lock(&scope->lock);
     if (scope->running < scope->limit) {
         scope->running++;
@@ -175,16 +223,32 @@ static int admit(struct leat__scope *scope, const struct leat_task_options *opti
 
 static int refuse(struct leat__scope *scope, int err, bool admitted)
 {
+    if (leat__fork_refuses())
+        return -EPERM; /* and the scope is the parent's */
     if (admitted && scope->limit)
         leat__scope_leave_limit(scope);
     leat__scope_fail(scope, err);
     return err;
 }
 
-int leat_spawn_opt(struct leat_scope *public, leat_task_fn *fn, void *arg,
-                   const struct leat_task_options *options)
+/* Tasks that need one get their record. */
+static bool attach(struct leat__scope *scope, struct leat__task *task,
+                   const struct leat_task_options *options, struct leat_task *handle)
 {
-    struct leat__scope *scope = leat__scope_of(public);
+    struct leat__record *record;
+
+    if (!handle && !scope->keep && !scope->race && !(options && options->on_done))
+        return true;
+    record = leat__record_attach(scope, task, options, handle != NULL);
+    if (record && handle)
+        *handle = (struct leat_task){ record, record->id };
+    return record != NULL;
+}
+
+__attribute__((noinline)) static int spawn(struct leat__scope *scope, leat_task_fn *fn, void *arg,
+                                           const struct leat_task_options *options,
+                                           struct leat_task *handle)
+{
     struct leat__task *task;
     int err = admit(scope, options);
 
@@ -193,18 +257,47 @@ int leat_spawn_opt(struct leat_scope *public, leat_task_fn *fn, void *arg,
     task = make(scope->runtime, fn, arg);
     if (!task)
         return refuse(scope, -ENOMEM, true);
+    if (!attach(scope, task, options, handle)) {
+        unmake(task);
+        return refuse(scope, -ENOMEM, true);
+    }
     return launch(scope, task, options);
 }
 
-int leat_spawn(struct leat_scope *scope, leat_task_fn *fn, void *arg)
+/* Nothing to ask, nothing to keep. */
+static inline int spawn_plain(struct leat__scope *scope, leat_task_fn *fn, void *arg)
 {
-    return leat_spawn_opt(scope, fn, arg, NULL);
+    struct leat__task *task = make(scope->runtime, fn, arg);
+
+    return __builtin_expect(task != NULL, 1) ? launch(scope, task, NULL)
+                                             : refuse(scope, -ENOMEM, false);
+}
+
+int leat_spawn(struct leat_scope *public, leat_task_fn *fn, void *arg)
+{
+    struct leat__scope *scope = leat__scope_of(public);
+
+    if (__builtin_expect(scope->plain, 1))
+        return spawn_plain(scope, fn, arg);
+    return spawn(scope, fn, arg, NULL, NULL);
+}
+
+int leat_spawn_opt(struct leat_scope *scope, leat_task_fn *fn, void *arg,
+                   const struct leat_task_options *options)
+{
+    return spawn(leat__scope_of(scope), fn, arg, options, NULL);
+}
+
+int leat_spawn_handle(struct leat_scope *scope, struct leat_task *ret, leat_task_fn *fn, void *arg,
+                      const struct leat_task_options *options)
+{
+    return spawn(leat__scope_of(scope), fn, arg, options, ret);
 }
 
 int leat_spawn_with(struct leat_scope *public, leat_task_fn *fn, const void *value, size_t bytes)
 {
     struct leat__scope *scope = leat__scope_of(public);
-    bool small = bytes <= sizeof((struct leat__task *)0)->own.bytes;
+    bool small = bytes <= sizeof((struct leat__task *)0)->own.bytes && !scope->keep && !scope->race;
     struct leat__task *task;
     void *copy = NULL;
     int err = bytes > COPY_MAX ? -E2BIG : admit(scope, NULL);
@@ -212,7 +305,7 @@ int leat_spawn_with(struct leat_scope *public, leat_task_fn *fn, const void *val
     if (err)
         return refuse(scope, err, false);
     if (!small) {
-        copy = malloc(bytes);
+        copy = malloc(bytes > 0 ? bytes : 1);
         if (!copy)
             return refuse(scope, -ENOMEM, true);
     }
@@ -224,9 +317,14 @@ int leat_spawn_with(struct leat_scope *public, leat_task_fn *fn, const void *val
     if (small) {
         task->arg = task->own.bytes; /* the block outlives fn */
     } else {
-        task->arg = task->own.copy = copy;
+        task->arg = task->own.more.copy = copy;
     }
     if (bytes > 0)
         memcpy(task->arg, value, bytes);
+    if (!attach(scope, task, NULL, NULL)) {
+        unmake(task);
+        free(copy);
+        return refuse(scope, -ENOMEM, true);
+    }
     return launch(scope, task, NULL);
 }

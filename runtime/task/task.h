@@ -25,19 +25,31 @@ struct leat__task {
     const char         *name;
     union {
         struct leat__task *next_free; /* in the slab */
-        void              *copy;      /* of a spawn_with too large for the block */
-        unsigned char      bytes[16]; /* of a small one */
+        struct {
+            void                *copy; /* of a spawn_with too large for the block */
+            struct leat__record *record;
+        } more;
+        unsigned char bytes[16]; /* of a small spawn_with, which arg then points to */
     } own;
 };
 
 /* Two cache lines: a million cost 128 MB. (Contexts are larger under checking tools.) */
 _Static_assert(!LEAT__SWITCH_INLINE || sizeof(struct leat__task) == 128, "a block is 128 bytes");
+
+/* NULL: nobody wants to know more of the task than its scope does. */
+static inline struct leat__record *leat__task_record(const struct leat__task *task)
+{
+    return task->arg == task->own.bytes ? NULL : task->own.more.record;
+}
+
 /* task.c */
 void leat__task_body(struct leat__fiber *fiber);
 bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber);
 int  leat__task_start_root(struct leat__runtime *runtime, leat_task_fn *fn, void *arg);
 
 /* scope.c */
+void leat__scope_init(struct leat__scope *scope, struct leat__self *owner,
+                      struct leat__scope *parent, struct leat__runtime *runtime);
 void leat__scope_fail(struct leat__scope *scope, int err);
 void leat__scope_count_out(struct leat__scope *scope, bool here);
 void leat__scope_leave_limit(struct leat__scope *scope);

@@ -28,20 +28,50 @@ static void time_is_up(void *arg, uint64_t generation)
         leat__wake(waiter);
 }
 
+/* For the wheel, as time_is_up. */
+static void grace_is_over(void *arg, uint64_t generation)
+{
+    struct leat__waiter *waiter = arg;
+
+    if (leat__word_unshield(&waiter->word, generation))
+        leat__wake(waiter);
+}
+
 /* Late enough to see a deadline that passed a look ago, and free. */
 static leat_time recent(void)
 {
     return leat__worker_current() ? leat__worker_looked(leat__worker_current()) : leat__clock_now();
 }
 
+/* A wait under a guard: its scopes' ends are seen from the guard's end on. Up to then a cancel leaves
+ * its mark on the word, where grace_is_over finds it. */
+static void begin_guarded(struct leat__wait *wait)
+{
+    struct leat__self *self = wait->self;
+    LEAT_ATOMIC(uint64_t) *word = &self->waiter->word;
+
+    wait->guard = self->guard;
+    /* A mark that is there may be of a scope that is over; one that comes from here on stays.
+     * acquire: pairs with the release in leat__word_cancel, for its scope's `ended` */
+    (void)fetch_and_acquire(word, ~LEAT__WORD_CANCEL);
+    leat__bound_join(self);
+    if (load_acquire(&self->scope->ended)) /* pairs with the release in mark */
+        /* relaxed: nothing hangs on it */
+        (void)fetch_or_relaxed(word, LEAT__WORD_CANCEL);
+    wait->deadline = leat__time_min(wait->deadline,
+                                    leat__time_max(self->scope->deadline, self->guard->until));
+}
+
 int leat__wait_begin(struct leat__wait *wait, enum leat__wait_kind kind, leat_time deadline)
 {
     struct leat__self *self = leat__self();
-    bool shielded = kind == LEAT__WAIT_SHIELDED || self->shield > 0;
+    bool shielded = kind == LEAT__WAIT_SHIELDED || leat__shielded(self);
     bool cancelled;
 
+    self->since = recent();
     wait->self = self;
     wait->deadline = deadline;
+    wait->guard = NULL;
     wait->ticket.waiter = self->waiter;
     wait->ticket.generation = leat__word_begin(&self->waiter->word, shielded, &cancelled);
     if (!shielded && self->scope) {
@@ -50,12 +80,15 @@ int leat__wait_begin(struct leat__wait *wait, enum leat__wait_kind kind, leat_ti
         /* `cancelled` needs no look: who set it marked the scope first, and the scope is asked. */
         leat__bound_join(self);
         wait->deadline = leat__time_min(deadline, self->scope->deadline);
-        err = leat__bound_check(self, recent());
+        err = leat__bound_check(self, self->since);
         if (err) {
+            self->reason = NULL;
             if (leat__wait_abandon(wait) != LEAT__CAUSE_EVENT)
                 return -ECANCELED;
             return err;
         }
+    } else if (shielded && kind != LEAT__WAIT_SHIELDED && self->shield == 0 && self->scope) {
+        begin_guarded(wait);
     }
     return 0;
 }
@@ -83,18 +116,38 @@ static void sleep_on_word(struct leat__wait *wait)
 {
     struct leat__waiter *waiter = wait->ticket.waiter;
     leat_time deadline = wait->deadline;
+    leat_time grace = wait->guard ? wait->guard->until : LEAT_NEVER;
 
     for (;;) {
         uint64_t word = load_acquire(&waiter->word); /* pairs with leat__wake's release */
 
         if (leat__word_state(word) == LEAT__WORD_DONE)
             return;
-        if (leat__futex_wait(low_half(waiter), (uint32_t)word, deadline) == -ETIMEDOUT) {
+        if (leat__futex_wait(low_half(waiter), (uint32_t)word, leat__time_min(deadline, grace)) !=
+            -ETIMEDOUT)
+            continue;
+        if (grace < deadline) {
+            grace_is_over(waiter, wait->ticket.generation);
+            grace = LEAT_NEVER;
+        } else {
             if (leat__claim(wait->ticket, LEAT__CAUSE_TIMEOUT))
                 leat__wake(waiter);
             deadline = LEAT_NEVER; /* somebody has won: his wake is on its way */
         }
     }
+}
+
+static void arm(const struct leat__wait *wait, struct leat__timer *timer,
+                void (*fire)(void *arg, uint64_t generation), leat_time when)
+{
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__runtime *runtime = leat__worker_runtime(worker);
+
+    timer->fire = fire;
+    timer->arg = wait->ticket.waiter;
+    timer->value = wait->ticket.generation;
+    leat__probe_count(&leat__worker_probe(worker)->timer_arms);
+    leat__timer_arm(&runtime->wheels[leat__worker_index(worker)], timer, when);
 }
 
 enum leat__cause leat__wait_park(struct leat__wait *wait, struct leat__lock *held)
@@ -103,21 +156,18 @@ enum leat__cause leat__wait_park(struct leat__wait *wait, struct leat__lock *hel
 
     if (waiter->fiber) {
         struct commit commit = { &waiter->word, held };
-        struct leat__timer *timer = &wait->self->timer;
+        bool timed = wait->deadline != LEAT_NEVER;
+        bool graced = wait->guard && wait->guard->until < wait->deadline;
 
-        if (wait->deadline != LEAT_NEVER) {
-            struct leat__worker *worker = leat__worker_current();
-            struct leat__runtime *runtime = leat__worker_runtime(worker);
-
-            timer->fire = time_is_up;
-            timer->arg = waiter;
-            timer->value = wait->ticket.generation;
-            leat__probe_count(&leat__worker_probe(worker)->timer_arms);
-            leat__timer_arm(&runtime->wheels[leat__worker_index(worker)], timer, wait->deadline);
-        }
+        if (timed)
+            arm(wait, &wait->self->timer, time_is_up, wait->deadline);
+        if (graced)
+            arm(wait, &wait->guard->timer, grace_is_over, wait->guard->until);
         leat__park(commit_wait, &commit);
-        if (wait->deadline != LEAT_NEVER)
-            leat__timer_disarm(timer);
+        if (timed)
+            leat__timer_disarm(&wait->self->timer);
+        if (graced)
+            leat__timer_disarm(&wait->guard->timer);
     } else {
         bool parked = leat__word_commit(&waiter->word);
 
@@ -126,6 +176,7 @@ enum leat__cause leat__wait_park(struct leat__wait *wait, struct leat__lock *hel
         if (parked)
             sleep_on_word(wait);
     }
+    wait->self->reason = NULL;
     /* relaxed: wake's hand-over has ordered it */
     return leat__word_cause(load_relaxed(&waiter->word));
 }
@@ -136,6 +187,7 @@ enum leat__cause leat__wait_abandon(struct leat__wait *wait)
         return LEAT__CAUSE_EVENT;
     /* Somebody has won and will wake us: let him, or his wake would meet a later wait. */
     wait->deadline = LEAT_NEVER;
+    wait->guard = NULL;
     return leat__wait_park(wait, NULL);
 }
 
@@ -148,7 +200,10 @@ int leat__wait_error(const struct leat__wait *wait, enum leat__cause cause, bool
         return 0;
     if (cause == LEAT__CAUSE_CANCEL)
         return -ECANCELED;
-    if (self->shield == 0 && self->scope && self->scope->deadline <= wait->deadline) {
+    if (cause == LEAT__CAUSE_DEADLOCK)
+        return -EDEADLK;
+    if (self->shield == 0 && self->scope && self->scope->deadline <= wait->deadline &&
+        (!wait->guard || wait->guard->until <= wait->deadline)) {
         int err = leat__bound_check(self, wait->deadline);
 
         if (err)

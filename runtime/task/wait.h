@@ -31,6 +31,19 @@
 
 struct leat__self;
 
+/* What a wait is for, as reports say it (leat__self_reason): `what` continues "waits to ", and `about`
+ * is what the value given with it is, which is printed behind. */
+struct leat__reason {
+    const char *what;
+    enum {
+        LEAT__ABOUT_NOTHING,
+        LEAT__ABOUT_NAME,     /* a string of the user's, or NULL */
+        LEAT__ABOUT_NUMBER,
+        LEAT__ABOUT_FUNCTION,
+    } about;
+    bool inner; /* only another task or thread of the program can end it, or a deadline */
+};
+
 /* Who waits: the word, and what to wake. In a task's block, or a plain thread's local. */
 struct leat__waiter {
     LEAT_ATOMIC(uint64_t) word;
@@ -53,6 +66,7 @@ struct leat__wait {
     struct leat__ticket ticket;
     struct leat__self  *self;
     leat_time           deadline; /* armed, LEAT_NEVER when none is */
+    struct leat__grace *guard;    /* whose grace shields it; NULL: none does */
 };
 
 /* Open a wait of the calling task or thread, which ends at `deadline` (absolute, or LEAT_NEVER) or

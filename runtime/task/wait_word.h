@@ -43,6 +43,7 @@ enum leat__cause {
     LEAT__CAUSE_EVENT,
     LEAT__CAUSE_TIMEOUT,
     LEAT__CAUSE_CANCEL,
+    LEAT__CAUSE_DEADLOCK, /* nobody is left to end it: the observe room does */
 };
 
 enum leat__word_state {
@@ -167,6 +168,30 @@ static inline bool leat__word_cancel(LEAT_ATOMIC(uint64_t) *word)
                    (state == LEAT__WORD_WAITING ? LEAT__WORD_CLAIMED : LEAT__WORD_CLAIMED_EARLY);
         if (cas_weak_acq_rel(word, &old, next)) /* O2: release of the scope's end mark to begin */
             return open;
+    }
+}
+
+/* Anyone with the generation: that wait is for cancels to end from now on. Returns true when one
+ * has come already, and so claimed it: then call wake. */
+static inline bool leat__word_unshield(LEAT_ATOMIC(uint64_t) *word, uint64_t generation)
+{
+    /* relaxed: the compare-and-swap below decides */
+    uint64_t old = load_relaxed(word);
+
+    for (;;) {
+        enum leat__word_state state = leat__word_state(old);
+        bool claim = (old & LEAT__WORD_CANCEL) != 0;
+        uint64_t next = old & ~LEAT__WORD_SHIELDED;
+
+        if ((old & LEAT__WORD_GENERATION) != generation ||
+            (state != LEAT__WORD_WAITING && state != LEAT__WORD_ARMING))
+            return false;
+        if (claim)
+            next = (next & ~(LEAT__WORD_STATE | UINT64_C(0xff00))) |
+                   (uint64_t)LEAT__CAUSE_CANCEL << 8 |
+                   (state == LEAT__WORD_WAITING ? LEAT__WORD_CLAIMED : LEAT__WORD_CLAIMED_EARLY);
+        if (cas_weak_acq_rel(word, &old, next)) /* O1: acquire of commit's release */
+            return claim;
     }
 }
 

@@ -4,7 +4,8 @@
  * INVARIANTS
  *   I1  A node is linked, and its fields are written, only under the lock.
  *   I2  Who claims takes the node off the list under the same lock, so a waiter that lost its wait
- *       to a cancel or a timeout finds its node linked, and one that got an event finds it free. */
+ *       to a cancel or a timeout finds its node linked, and one that got an event finds it free (or
+ *       in the claimer's own list, of no concern to it). */
 #include "task/waitlist.h"
 
 void leat__waitlist_push(struct leat__waitlist *list, struct leat__waitnode *node)
@@ -44,6 +45,16 @@ struct leat__waitnode *leat__waitlist_claim(struct leat__waitlist *list)
             return node;
     }
     return NULL;
+}
+
+void leat__waitlist_wake(struct leat__waitlist *won)
+{
+    struct leat__waitnode *next;
+
+    for (struct leat__waitnode *node = won->first; node; node = next) {
+        next = node->next; /* the node is gone with the wake */
+        leat__wake(node->ticket.waiter);
+    }
 }
 
 int leat__waitlist_wait(struct leat__waitlist *list, struct leat__waitnode *node,

@@ -7,7 +7,8 @@
  *
  *     node = leat__waitlist_claim(&list);         // waker, lock held: the first that can be won
  *     deliver into node->data; unlock; leat__wake(waiter);
- */
+ *
+ * Unlock first, then wake: who is woken may be the last user of the object, and free it. */
 #ifndef LEAT_TASK_WAITLIST_H
 #define LEAT_TASK_WAITLIST_H
 
@@ -41,6 +42,9 @@ void leat__waitlist_remove(struct leat__waitlist *list, struct leat__waitnode *n
  * delivers, then calls leat__wake(node's waiter), copied out before. Nodes whose waits have ended
  * otherwise are taken off on the way; their waiters find that out under the lock. */
 struct leat__waitnode *leat__waitlist_claim(struct leat__waitlist *list);
+
+/* Wake those that were claimed and pushed to `won`, a list of the caller's own, without the lock. */
+void leat__waitlist_wake(struct leat__waitlist *won);
 
 /* Wait on the list, the lock being held; it is free when this returns. Returns node->result after
  * an event (0 unless the waker set another), else -ECANCELED or -ETIMEDOUT, and then no event was

@@ -107,19 +107,10 @@ static bool find_stack(struct leat__sight *ret, const struct leat__task *host)
 
     if (!host->fiber.stack || !leat__peek(host->fiber.stack, &stack, sizeof stack))
         return false;
-#if LEAT__SWITCH_INLINE
+    sp = (uintptr_t)host->fiber.context.sp;
+    if (sp < (uintptr_t)stack.low || sp >= (uintptr_t)host->fiber.stack)
+        return false; /* ucontext keeps the registers there */
     ret->registers = leat__context_registers(&host->fiber.context);
-#else
-    {
-        /* ucontext has them on the stack itself, which leat__context_registers would touch */
-        struct leat__context context = host->fiber.context;
-
-        if ((uintptr_t)context.sp < (uintptr_t)stack.low ||
-            (uintptr_t)context.sp >= (uintptr_t)host->fiber.stack)
-            return false;
-        ret->registers = leat__context_registers(&context);
-    }
-#endif
     sp = (uintptr_t)ret->registers.sp;
     ret->stack_low = (uintptr_t)stack.low;
     ret->stack_top = (uintptr_t)host->fiber.stack;
@@ -151,6 +142,30 @@ static bool still_the_same(const struct leat__task *task, const struct look *loo
 
     return leat__peek(task, again, sizeof again) && memcmp(again, look->block, sizeof again) == 0 &&
            leat__peek(host, again, sizeof again) && memcmp(again, look->host, sizeof again) == 0;
+}
+
+struct leat__walk leat__walk_begin(struct leat__runtime *runtime)
+{
+    return (struct leat__walk){ .slabs = &runtime->slabs,
+                                .chunk = leat__slab_next(&runtime->slabs, NULL) };
+}
+
+struct leat__task *leat__walk_next(struct leat__walk *walk)
+{
+    while (walk->chunk) {
+        struct leat__task *task = leat__slab_block(walk->chunk, walk->index++);
+
+        if (task)
+            return task;
+        walk->chunk = leat__slab_next(walk->slabs, walk->chunk);
+        walk->index = 0;
+    }
+    return NULL;
+}
+
+uint64_t leat__task_id(const struct leat__runtime *runtime, const struct leat__task *task)
+{
+    return leat__slab_number(&runtime->slabs, task);
 }
 
 bool leat__sight_take(struct leat__sight *ret, const struct leat__task *task, void *memory,
@@ -191,6 +206,14 @@ bool leat__sight_running(struct leat__sight *ret, const struct leat__fiber *fibe
         return false;
     *task = self.task;
     return leat__sight_take(ret, self.task, NULL, 0);
+}
+
+bool leat__task_is_live(const struct leat__task *task)
+{
+    enum leat__fiber_state state =
+        (enum leat__fiber_state)load_relaxed(&task->fiber.state); /* relaxed: see fiber.h */
+
+    return state != LEAT__FIBER_NONE && state != LEAT__FIBER_ENDED;
 }
 
 void leat__sight_end(const struct leat__sight *sight, struct leat__task *task)

@@ -6,8 +6,8 @@
  *         if (leat__sight_take(&sight, task))
  *             ... sight.name, sight.state, sight.reason ...
  *
- * The program goes on meanwhile, so the walk believes nothing: it takes no lock of the program's but
- * that of the slabs, reads all through leat__peek, and looks twice. Stopping the tasks instead
+ * The program goes on meanwhile, so the walk believes nothing: it takes no lock, reads all through
+ * leat__peek, and looks twice. Stopping the tasks instead
  * (a FROZEN state of the wait word) was rejected: each wake would pay for it, and a dump that dies
  * half-way would leave tasks frozen.
  *
@@ -28,8 +28,9 @@
 #include "task/task.h"
 
 struct leat__walk {
-    struct leat__slab_chunk *chunk;
-    size_t                   index;
+    const struct leat__slabs *slabs;
+    struct leat__slab_chunk  *chunk;
+    size_t                    index;
 };
 
 struct leat__walk  leat__walk_begin(struct leat__runtime *runtime);
@@ -76,6 +77,9 @@ bool leat__sight_take(struct leat__sight *ret, const struct leat__task *task, vo
 /* The same for the task that runs on a fiber now; its stack is not copied. */
 bool leat__sight_running(struct leat__sight *ret, const struct leat__fiber *fiber,
                          const struct leat__task **task);
+
+/* Is there a task in the block, at this moment? */
+bool leat__task_is_live(const struct leat__task *task);
 
 /* End the wait that was seen, if it still lasts: the task's call returns -EDEADLK. */
 void leat__sight_end(const struct leat__sight *sight, struct leat__task *task);

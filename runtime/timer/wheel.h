@@ -22,8 +22,8 @@
  *       occupied level holds the earliest timer.
  *   I2  Every timer of tick `current` or earlier has fired.
  *   I3  timer->wheel is not NULL exactly while it is linked. Links change under the wheel's lock.
- *   I4  fire is called with copies, after the timer was let go (O1): when a disarm has returned, the
- *       timer's memory is not touched again, but fire may still run with (arg, value): arg must
+ *   I4  fire is called with copies, after the timer was let go (O1): when a disarm has returned,
+ *       the timer's memory is not touched again, but fire may still run with (arg, value): arg must
  *       outlive that, and value lets fire recognise what is over (a wait's generation). */
 #ifndef LEAT_TIMER_WHEEL_H
 #define LEAT_TIMER_WHEEL_H

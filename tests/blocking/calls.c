@@ -148,7 +148,7 @@ LEAT_TEST_TASK(blocking, cancelled_caller_makes_no_call)
 
 static int doze_and_tell(void *arg)
 {
-    doze(30 * LEAT_MSEC);
+    doze(30 * LEAT_MSEC * TEST_SLOWDOWN);
     *(bool *)arg = true;
     return 7;
 }
@@ -157,7 +157,7 @@ LEAT_TEST_TASK(blocking, running_call_is_waited_for_beyond_the_deadline)
 {
     bool done = false;
 
-    LEAT_LIMIT(5 * LEAT_MSEC);
+    LEAT_LIMIT(5 * LEAT_MSEC * TEST_SLOWDOWN);
     expect_eq(leat_blocking(doze_and_tell, &done), 7); /* its result came, and is not lost */
     expect(done);
     expect_err(leat_cancelled(), -ETIMEDOUT);

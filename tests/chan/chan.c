@@ -251,7 +251,8 @@ static int receive_until_cancelled(void *arg)
     return err;
 }
 
-/* An element is with its sender, in the channel or with its receiver, whatever is cancelled when. */
+/* An element is with its sender, in the channel or with its receiver, whatever is cancelled when.
+ * */
 LEAT_TEST_TASK(chan, cancels_at_random_instants_conserve_every_element)
 {
     for (size_t round = 0; round < test_rounds(40, 2000); round++) {

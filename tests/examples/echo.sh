@@ -4,6 +4,7 @@
 . "$(dirname "$0")/common.bash"
 need echo
 need echo_client
+need_signals
 set -m # background programs get the usual SIGINT
 
 # start [ARGUMENT...]: leaves $server and $port.
@@ -86,7 +87,8 @@ after=$(awk '{ print $14 + $15 }' /proc/$server/stat)
 [ $((after - before)) -le $((10 * slowdown)) ] ||
     fail "out of descriptors it used $((after - before)) ticks in a second"
 wait "${sleep_pids[@]}"
-timeout $((60 * slowdown)) "$examples/echo_client" --port $port --connections 4 --messages 5 > out 2>&1
+timeout $((60 * slowdown)) "$examples/echo_client" --port $port --connections 4 --messages 5 \
+    > out 2>&1
 status "after the descriptors are back: client" 0 $?
 stop "out of descriptors"
 

@@ -5,7 +5,8 @@
 need leatsum
 
 mkdir files
-for name in one two three 'with blank' $'new\nline' $'carriage\rreturn' 'back\slash' ' leading' '*star' é; do
+for name in one two three 'with blank' $'new\nline' $'carriage\rreturn' 'back\slash' ' leading' \
+    '*star' é; do
     printf '%s' "$name" > "files/$name"
 done
 head -c 3000000 /dev/zero > files/large

@@ -27,7 +27,8 @@ expected tree > all.txt
 
 run tree/a nowhere 'no where' $'no\nwhere' tree
 status "files that do not exist" 1 $code
-said "leatsum: nowhere: No such file or directory" "leatsum: 'no where': No such file or directory" \
+said "leatsum: nowhere: No such file or directory" \
+    "leatsum: 'no where': No such file or directory" \
     "leatsum: 'no'\$'\\n''where': No such file or directory"
 { head -n 1 all.txt; cat all.txt; } | sort -k 2 > expected.txt
 same "the others are hashed" expected.txt out
@@ -155,7 +156,8 @@ LEAT_REACTOR=nonsense run tree
 status "a reactor that does not exist" 1 $code
 [ -s err ] || fail "a reactor that does not exist is passed over in silence"
 run -v tree
-grep -Eq '^leatsum: 3004 files, .* MB, .* s, .* CPU s, .* MB/s; (io_uring|epoll), [0-9]+ workers, [0-9]+ steals, [0-9]+ parks$' err ||
+grep -Eq '^leatsum: 3004 files, .* MB, .* s, .* CPU s, .* MB/s; (io_uring|epoll), [0-9]+ workers,'\
+' [0-9]+ steals, [0-9]+ parks$' err ||
     fail "-v: $(cat err)"
 
 # ---- a terminal -----------------------------------------------------------------------------

@@ -1,10 +1,39 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # SIGINT and SIGTERM at any instant end leatsum soon, with the right status, and what it printed up
-# to then is right. Job control gives background programs the usual SIGINT.
+# to then is right.
 . "$(dirname "$0")/common.bash"
 need leatsum
-set -m
+need_signals
+
+# shoot SECONDS SIGNAL COMMAND..: run the command with its output in out and err, send the signal
+# after that time, and leave its status in $code: 137 if it had to be killed. Not by bash, whose
+# background programs ignore SIGINT and can be killed before they have begun.
+shoot()
+{
+    perl -e '
+        my ($delay, $signal, $patience) = splice @ARGV, 0, 3;
+        my ($ready, $begun);
+        pipe $ready, $begun;
+        my $pid = fork // die;
+        if ($pid == 0) {
+            $SIG{INT} = $SIG{TERM} = "DEFAULT";
+            open STDOUT, ">", $ENV{OUT} // "out";
+            open STDERR, ">", "err";
+            close $ready; # $begun closes on exec
+            exec @ARGV;
+            exit 127;
+        }
+        close $begun;
+        <$ready>;
+        select undef, undef, undef, $delay;
+        kill $signal, $pid;
+        $SIG{ALRM} = sub { kill "KILL", $pid };
+        alarm $patience;
+        waitpid $pid, 0;
+        exit($? & 127 ? 128 + ($? & 127) : $? >> 8)' "$1" "$2" $((20 * slowdown)) "${@:3}"
+    code=$?
+}
 
 times=20
 [ "$full" = 1 ] && times=200
@@ -28,25 +57,20 @@ same "undisturbed" expected.txt out
 interrupted=0
 RANDOM=${LEAT_SEED:-1}
 for ((i = 0; i < times; i++)); do
-    signal=INT code=130 word=interrupted
-    ((i % 4 == 3)) && signal=TERM code=143 word=terminated
+    signal=INT expected=130 word=interrupted
+    ((i % 4 == 3)) && signal=TERM expected=143 word=terminated
     export LEAT_WORKERS=$((i % 2 + 1)) LEAT_REACTOR=auto
     ((i % 3 == 0)) && LEAT_REACTOR=epoll
 
-    timeout -s KILL $((20 * slowdown)) "$leatsum" tree > out 2> err &
-    sleep "$(printf '0.%03d' $((RANDOM * whole / 32768 % 1000)))"
-    # To the program, not to timeout, which would pass it on as its own death.
-    pid=$(pgrep -P $! -x leatsum)
-    [ -z "$pid" ] || kill -$signal "$pid" 2> /dev/null
-    wait $!
-    got=$?
-    if [ $got -eq $code ] && [ -s err ]; then
+    us=$((RANDOM * whole / 33))
+    shoot "$(printf '%d.%06d' $((us / 1000000)) $((us % 1000000)))" $signal "$leatsum" tree
+    if [ $code -eq $expected ] && [ -s err ]; then
         interrupted=$((interrupted + 1))
         grep -q "^leatsum: $word: $(wc -l < out) files are done$" err ||
             fail "instant $i: $(wc -l < out) lines, and it says $(cat err)"
-    elif [ $got -ne 0 ] && [ $got -ne $code ]; then
-        # Before the program listens, or after it has ended its work, the signal kills: $code too.
-        fail "instant $i, SIG$signal: status $got; $(cat err)"
+    elif [ $code -ne 0 ] && [ $code -ne $expected ]; then
+        # Before the program listens, or after it has ended its work, the signal kills: the same.
+        fail "instant $i, SIG$signal: status $code; $(cat err)"
     fi
     head -n "$(wc -l < out)" expected.txt | cmp -s - out || fail "instant $i: wrong lines"
 done
@@ -56,18 +80,10 @@ echo "$interrupted of $times were interrupted at work ($lines lines, $whole ms)"
 # Waiting for input that does not come, and for a reader that does not read.
 mkfifo nothing stuck
 exec 7<> nothing 8<> stuck
-for how in input output; do
-    if [ $how = input ]; then
-        "$leatsum" < nothing > out 2> err &
-    else
-        "$leatsum" tree > stuck 2> err &
-    fi
-    pid=$!
-    sleep 0.5
-    begin=$SECONDS
-    kill -INT $pid
-    wait $pid
-    status "waiting for $how" 130 $?
-    [ $((SECONDS - begin)) -le $((5 * slowdown)) ] || fail "waiting for $how: it took its time"
-done
+begin=$SECONDS
+shoot 0.5 INT "$leatsum" < nothing
+status "waiting for input" 130 $code
+OUT=stuck shoot 0.5 INT "$leatsum" tree
+status "waiting for a reader" 130 $code
+[ $((SECONDS - begin)) -le $((10 * slowdown)) ] || fail "waiting: it took its time"
 finish

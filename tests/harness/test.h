@@ -195,6 +195,11 @@ bool test_failed(void);
 #define TEST_SLOWDOWN 1
 #endif
 
+/* 1 where an emulator of another machine runs the tests: it may lack what the kernel below has. */
+#ifndef TEST_EMULATED
+#define TEST_EMULATED 0
+#endif
+
 /* How often to repeat: `ci`, or `release` under tests/release, which sets LEAT_TEST_CAMPAIGN; fewer
  * in slow builds, never none. Printed, so that a row says what it did. */
 size_t test_rounds(size_t ci, size_t release);

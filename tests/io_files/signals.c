@@ -245,6 +245,8 @@ LEAT_TEST(signals, opening_and_closing_in_a_storm_is_safe)
     pthread_t stormer[2];
     char byte;
 
+    if (TEST_EMULATED)
+        test_skip("the emulator reads a signal's action twice: replaced in between, it jumps to 1");
     store_relaxed(&storm_over, false);
     signal(SIGUSR1, SIG_IGN);
     for (int i = 0; i < 2; i++)

@@ -42,7 +42,7 @@ struct model_driver {
     const char *name;
     void (*body)(void);
     int preemptions;      /* bound on preemptions in an execution; 0: the default, 2 */
-    int weak_preemptions; /* the same in weak mode; 0: the default, 1 */
+    int weak_preemptions; /* the same in weak mode; 0: as in the other */
     int stale;            /* weak mode: bound on loads that don't return the newest store; 0: 2 */
     struct model_driver *next;
 };
@@ -95,6 +95,7 @@ void model_ready(int thread);
 
 /* Waiting as a worker does it in its reactor: a wake that comes first is kept (once). */
 void model_sleep(void);
+bool model_sleep_timed(void); /* also ends as time goes by; false: it did */
 void model_wake(int thread);
 
 #endif

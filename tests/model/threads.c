@@ -25,7 +25,7 @@ enum {
     ARENA_BYTES = 64 * 1024
 };
 
-enum state { IDLE, RUNNABLE, PARKED, SLEEPING, FUTEX, FUTEX_TIMED };
+enum state { IDLE, RUNNABLE, PARKED, SLEEPING, SLEEPING_TIMED, FUTEX, FUTEX_TIMED };
 
 struct thread {
     enum state state;
@@ -63,6 +63,7 @@ void threads_reset(void)
 void threads_print(void)
 {
     static const char *const names[] = { "", "can run", "parked", "asleep in the reactor",
+                                         "asleep in the reactor, with a deadline",
                                          "waits on a futex", "waits on a futex, with a deadline" };
 
     for (int t = 1; t < THREADS_MAX; t++)
@@ -73,6 +74,12 @@ void threads_print(void)
 static bool enabled(int t)
 {
     return threads[t].state == RUNNABLE;
+}
+
+/* May time wake it? */
+static bool timed(int t)
+{
+    return threads[t].state == FUTEX_TIMED || threads[t].state == SLEEPING_TIMED;
 }
 
 /* Who runs next; -1 when all are done. */
@@ -92,14 +99,14 @@ static int pick(void)
         /* A timeout while others can run counts as a preemption. */
         if (n > 0 && may_preempt)
             for (int t = 1; t < THREADS_MAX; t++)
-                if (threads[t].state == FUTEX_TIMED)
+                if (timed(t))
                     options[n++] = t;
     }
     for (int t = 1; n == 0 && t < THREADS_MAX; t++) /* all who can run spin: let one go on */
         if (enabled(t))
             options[n++] = t;
     for (int t = 1; n == 0 && t < THREADS_MAX; t++) /* nobody can: time passes */
-        if (threads[t].state == FUTEX_TIMED)
+        if (timed(t))
             options[n++] = t;
     if (n == 0) {
         for (int t = 1; t < THREADS_MAX; t++)
@@ -108,7 +115,7 @@ static int pick(void)
         return -1;
     }
     chosen = options[search_choose(n)];
-    if (threads[chosen].state == FUTEX_TIMED) {
+    if (timed(chosen)) {
         threads[chosen].timed_out = true;
         threads[chosen].state = RUNNABLE;
         (void)search_preempt(go_on);
@@ -271,18 +278,30 @@ void model_ready(int thread)
     memory_post(thread, current); /* run queues release and acquire */
 }
 
-void model_sleep(void)
+static bool sleep_as(enum state state)
 {
     struct thread *self = &threads[current];
 
+    self->timed_out = false;
     if (!self->token) {
         search_trace(NULL, 0, "sleeps", "%s", "");
-        self->state = SLEEPING;
+        self->state = state;
         dispatch();
     }
     self->token = false;
     memory_collect(current);
-    search_trace(NULL, 0, "is awake", "%s", "");
+    search_trace(NULL, 0, self->timed_out ? "wakes in time" : "is awake", "%s", "");
+    return !self->timed_out;
+}
+
+void model_sleep(void)
+{
+    (void)sleep_as(SLEEPING);
+}
+
+bool model_sleep_timed(void)
+{
+    return sleep_as(SLEEPING_TIMED);
 }
 
 void model_wake(int thread)
@@ -291,7 +310,7 @@ void model_wake(int thread)
     if (thread < 1 || thread > WORKERS_MAX)
         model_fail(__FILE__, __LINE__, "woke a thread that does not exist");
     threads[thread].token = true;
-    if (threads[thread].state == SLEEPING)
+    if (threads[thread].state == SLEEPING || threads[thread].state == SLEEPING_TIMED)
         threads[thread].state = RUNNABLE;
     memory_post(thread, current); /* the kernel orders the wake after what the waker did */
 }

@@ -89,6 +89,8 @@ static void without_register(void)
 
 LEAT_TEST(reactor, epoll_stands_in_when_io_uring_is_refused)
 {
+    if (TEST_EMULATED)
+        test_skip("the emulator has no seccomp, nor io_uring");
     expect_child_ok(without_setup_enosys);
     expect_child_ok(without_setup_eperm);
     expect_child_ok(without_setup_eopnotsupp);
@@ -119,6 +121,8 @@ static void without_pwait2(void)
 
 LEAT_TEST(reactor, epoll_sleeps_to_the_nanosecond_without_epoll_pwait2)
 {
+    if (TEST_EMULATED)
+        test_skip("the emulator has no seccomp, nor epoll_pwait2");
     expect_child_ok(without_pwait2);
 }
 

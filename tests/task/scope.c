@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Scopes own their children, and end them when one fails, when time is up, when somebody cancels. */
+/* Scopes own their children, and end them when one fails, when time is up, when somebody cancels.
+ * */
 #include "harness/test.h"
 
 #include <leat/leat.h>

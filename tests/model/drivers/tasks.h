@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tasks.h: model threads as tasks and plain threads, for what stands on task/wait.h. The rooms
  * below task are played here: the scheduler's two verbs by the model's, the clock stands still,
- * and a timer fires when a thread of the driver says so. */
+ * and a timer fires when a thread of the driver says so. A driver of the real wheel defines
+ * TASKS_WHEEL and has one wheel for all, `wheel`. */
 #ifndef LEAT_MODEL_TASKS_H
 #define LEAT_MODEL_TASKS_H
 
@@ -21,6 +22,9 @@ static struct leat__fiber fibers[TASKS];
 static struct leat__timer *armed[TASKS]; /* whose wait has a deadline */
 static struct leat__runtime runtime;
 static struct leat__worker_face faces[TASKS];
+#ifdef TASKS_WHEEL
+static struct leat__wheel wheel;
+#endif
 
 /* In the body: all are tasks, in scope, or outside of any (NULL). */
 static inline void tasks_reset(struct leat__scope *scope)
@@ -36,6 +40,10 @@ static inline void tasks_reset(struct leat__scope *scope)
         fibers[i].self = &selves[i];
         faces[i].running = &fibers[i];
         faces[i].runtime = &runtime;
+#ifdef TASKS_WHEEL
+        faces[i].index = 0;
+        runtime.wheels = &wheel;
+#endif
     }
     if (scope) {
         memset(scope, 0, sizeof *scope);
@@ -75,16 +83,27 @@ static bool tasks_commit(void *arg)
     return parking->commit(parking->fiber, parking->arg);
 }
 
+static void (*tasks_parks)(void), (*tasks_resumes)(void); /* a driver may want to know */
+
 void leat__park(leat__commit_fn *commit, void *arg)
 {
     struct leat__parking parking = { commit, arg, &fibers[model_self()] };
 
+    if (tasks_parks)
+        tasks_parks();
     model_park(tasks_commit, &parking);
+    if (tasks_resumes)
+        tasks_resumes();
 }
 
+/* A thread may run a fiber that is not its own: a spawned task's. */
 void leat__ready(struct leat__fiber *fiber)
 {
-    model_ready((int)(fiber - fibers));
+    int i = 1;
+
+    while (i < TASKS && faces[i].running != fiber)
+        i++;
+    model_ready(i);
 }
 
 void leat__give_way(void)
@@ -107,9 +126,10 @@ struct leat__self *leat__self_of_thread(void)
     return &selves[model_self()];
 }
 
-void leat__timer_arm(struct leat__wheel *wheel, struct leat__timer *timer, leat_time when)
+#ifndef TASKS_WHEEL
+void leat__timer_arm(struct leat__wheel *all, struct leat__timer *timer, leat_time when)
 {
-    (void)wheel;
+    (void)all;
     (void)when;
     armed[model_self()] = timer;
 }
@@ -119,5 +139,6 @@ void leat__timer_disarm(struct leat__timer *timer)
     (void)timer;
     armed[model_self()] = NULL;
 }
+#endif
 
 #endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking into a running program.
+ *
+ *     leat_dump(STDERR_FILENO);
+ *
+ * or, from outside, with LEAT_DUMP_SIGNAL=USR1 in the program's environment: kill -USR1 PID.
+ *
+ *     task 3 "reader" (fn read_all) waits to receive from a channel "lines" for 2.041 s
+ *         age 2.041 s, stack 416 bytes in use, 4096 of 131072 touched
+ *         in scope "copy" of task 1
+ *         leat_chan_recv+0x6e
+ *         read_all+0x5d
+ */
+#ifndef LEAT_OBSERVE_H
+#define LEAT_OBSERVE_H
+
+#include <leat/api.h>
+
+LEAT_BEGIN
+
+/* Write one paragraph for each live task: what it is, what it does or waits for and since when, the
+ * scopes it is in, its stack trace. The program goes on meanwhile, and each task is shown as it was
+ * at a moment of its own; running ones have no trace. A task's id belongs to it while it lives.
+ * "Touched" is how deep the stack was ever used, to the page, by this task or others before it.
+ * In a runtime: its tasks. On other threads: those of every runtime in the process.
+ * Returns 0, -ENOMEM, or the error of write(2), which is called plainly and may block the caller. */
+LEAT_API int leat_dump(int fd);
+
+/* A deadlock is reported, with a dump on standard error, when every task waits for another one: no
+ * operation, timer or pool's call is under way that could wake any, every thread of the process
+ * belongs to the one runtime, is its caller or is asleep in the kernel on its behalf, and nobody
+ * holds. Then the waits end with -EDEADLK, so that the program unwinds, and leat_run returns
+ * -EDEADLK whatever the root task returns.
+ *
+ * Hold when something that leat cannot see will wake a task: no deadlock is reported until as many
+ * releases have been made. Any thread; counted over the whole process. Never blocks. */
+LEAT_API void leat_hold(void);
+LEAT_API void leat_release(void);
+
+LEAT_END
+
+#endif

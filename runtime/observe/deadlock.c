@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* Deadlock: every task waits for another one, and nothing else is there that could wake any.
+ *
+ * A claim about a whole process, so each part of it is looked at, the cheap ones first: nobody holds
+ * (leat_hold); there is one runtime; no timer is set; every live task is in a wait that only another
+ * task can end (leat__reason.inner, or a join); every thread of the process is a worker, a pool's, the
+ * watching one, leat_run's caller, or one of the kernel's for io_uring. Any other thread could send
+ * to a channel in a moment, and nobody can know that it will not. All this between two looks at the
+ * counters that show all workers asleep, and the same.
+ *
+ * A live task that waits for something outside is a witness against; the last one is asked first,
+ * so that a server without requests, with a million tasks behind locks, costs one look.
+ *
+ * INVARIANTS
+ *   I1  Only waits whose generation was seen in the deadlock are ended: whoever was woken by then, and
+ *       waits anew, is left alone. */
+#include "base/check.h"
+#include "blocking/pool.h"
+#include "compute/pool.h"
+#include "observe/dump.h"
+#include "observe/registry.h"
+#include "platform/peek.h"
+#include "sched/sched.h"
+
+#include <leat/observe.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DOUBTS_MAX 8 /* threads that end, or the kernel's, may be counted for a moment */
+
+static LEAT_ATOMIC(int) holds;
+
+void leat_hold(void)
+{
+    fetch_add_seq_cst(&holds, 1); /* seq_cst: no proof is needed for what is called so rarely */
+}
+
+void leat_release(void)
+{
+    leat__check(fetch_sub_seq_cst(&holds, 1) > 0, "leat_release without a leat_hold before it");
+    leat__observe_ring();
+}
+
+/* ---- threads ---- */
+
+static bool is_kernels(const char *id)
+{
+    char path[64], name[8] = "";
+    int fd;
+
+    if (strlen(id) > 20)
+        return false;
+    strcpy(path, "/proc/self/task/");
+    strcat(path, id);
+    strcat(path, "/comm");
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    if (read(fd, name, sizeof name - 1) < 0)
+        name[0] = '\0';
+    close(fd);
+    return strncmp(name, "iou-", 4) == 0;
+}
+
+/* Returns how many threads the process has, or a great many when that cannot be told. */
+static unsigned count_threads(void)
+{
+    DIR *folder = opendir("/proc/self/task");
+    struct dirent *entry;
+    unsigned count = 0;
+
+    if (!folder)
+        return 1u << 30;
+    while ((entry = readdir(folder)))
+        if (entry->d_name[0] != '.' && !is_kernels(entry->d_name))
+            count++;
+    closedir(folder);
+    return count;
+}
+
+static bool threads_are_ours(struct leat__runtime *runtime)
+{
+    unsigned blocking, idle, compute = leat__compute_count(runtime->compute);
+
+    leat__blocking_count(runtime->blocking, &blocking, &idle);
+    /* and the one that watches, and the one in leat_run */
+    return count_threads() <= leat__sched_workers(runtime->sched) + blocking + compute + 2;
+}
+
+/* ---- tasks ---- */
+
+static bool waits_inside(const struct leat__sight *sight)
+{
+    struct leat__reason reason;
+
+    if (sight->state == LEAT__SIGHT_INPLACE)
+        return true;
+    return sight->state == LEAT__SIGHT_WAITING && !sight->timed && sight->reason &&
+           leat__peek(sight->reason, &reason, sizeof reason) && reason.inner;
+}
+
+struct stuck {
+    struct leat__task *task;
+    struct leat__sight sight;
+};
+
+struct all_stuck {
+    struct stuck *tasks;
+    size_t        count, room;
+};
+
+static void note(struct all_stuck *all, struct leat__task *task, const struct leat__sight *sight)
+{
+    if (all->count == all->room) {
+        size_t room = all->room ? 2 * all->room : 64;
+        struct stuck *more = reallocarray(all->tasks, room, sizeof *more);
+
+        if (!more)
+            return; /* ended in the next round: this one ends others first */
+        all->tasks = more;
+        all->room = room;
+    }
+    all->tasks[all->count++] = (struct stuck){ task, *sight };
+}
+
+/* Do they all wait inside? Notes those whose wait can be ended. */
+static bool all_wait_inside(struct leat__observed *observed, struct all_stuck *all)
+{
+    struct leat__walk walk = leat__walk_begin(observed->runtime);
+    struct leat__task *task;
+    struct leat__sight sight;
+    size_t live = 0;
+
+    while ((task = leat__walk_next(&walk))) {
+        if (!leat__sight_take(&sight, task, NULL, 0)) {
+            if (leat__task_is_live(task))
+                return false; /* it changed too fast: so it is not stuck */
+            continue;
+        }
+        if (!waits_inside(&sight)) {
+            observed->witness = task;
+            return false;
+        }
+        live++;
+        if (sight.ticket)
+            note(all, task, &sight);
+    }
+    return live > 0 && all->count > 0;
+}
+
+static bool timers_are_set(struct leat__runtime *runtime)
+{
+    bool set = false;
+
+    for (unsigned i = 0; i < leat__sched_workers(runtime->sched); i++) {
+        struct leat__wheel *wheel = &runtime->wheels[i];
+
+        leat__lock(&wheel->lock);
+        for (int level = 0; level < LEAT__WHEEL_LEVELS; level++)
+            set |= wheel->occupied[level] != 0;
+        leat__unlock(&wheel->lock);
+    }
+    return set;
+}
+
+static bool witness_speaks(const struct leat__observed *observed)
+{
+    struct leat__sight sight;
+
+    return observed->witness && leat__sight_take(&sight, observed->witness, NULL, 0) &&
+           !waits_inside(&sight);
+}
+
+/* ---- the verdict ---- */
+
+static uint64_t movement(struct leat__sched *sched)
+{
+    struct leat__probe sum;
+
+    leat__sched_probe(sched, &sum);
+    return sum.sleeps + sum.switches + sum.turns;
+}
+
+static void end_it(struct leat__runtime *runtime, const struct all_stuck *all)
+{
+    /* relaxed: one thread writes it, and the end of the last task orders it for leat_run */
+    if (!load_relaxed(&runtime->deadlocked)) {
+        leat__log(runtime, LEAT_LOG_ERROR,
+                  "deadlock: every task waits for another one; their waits end with EDEADLK");
+        if (runtime->log_level >= LEAT_LOG_ERROR)
+            (void)leat__dump_runtime(runtime, STDERR_FILENO);
+    }
+    store_relaxed(&runtime->deadlocked, true);
+    for (size_t i = 0; i < all->count; i++)
+        leat__sight_end(&all->tasks[i].sight, all->tasks[i].task);
+}
+
+bool leat__deadlock_look(struct leat__observed *observed)
+{
+    struct leat__runtime *runtime = observed->runtime;
+    uint64_t before = movement(runtime->sched);
+    struct all_stuck all = { 0 };
+    bool again = false;
+
+    if (load_seq_cst(&holds) > 0 || leat__registry_count() > 1 || timers_are_set(runtime) ||
+        witness_speaks(observed))
+        return false;
+    if (!all_wait_inside(observed, &all)) {
+        free(all.tasks);
+        return false;
+    }
+    if (!threads_are_ours(runtime)) {
+        again = ++observed->doubts <= DOUBTS_MAX;
+    } else if (leat__sched_awake(runtime->sched) == 0 && movement(runtime->sched) == before) {
+        end_it(runtime, &all);
+        again = true;
+    }
+    free(all.tasks);
+    return again;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* The runtimes of this process, and the one thread that watches them: dumps on a signal, the
+ * deadlock report, the watchdog of tasks that hold their worker.
+ *
+ * One thread for all, started with the first runtime and joined with the last. While some worker is
+ * awake it looks at each a few times in the time a task may hold one (at most 20 times a second by
+ * default); once all workers of all runtimes sleep, it sleeps too, without a deadline, until a
+ * worker that awakes rings (leat__sched_ring_me) or a signal does. So an idle program is idle, and
+ * a request after a silence pays for one wake of this thread, at most one per period. */
+#ifndef LEAT_OBSERVE_REGISTRY_H
+#define LEAT_OBSERVE_REGISTRY_H
+
+#include "lockfree/atomic.h"
+#include "task/runtime.h"
+
+#include <leat/time.h>
+
+#include <stdbool.h>
+
+/* What is known of one worker. */
+struct leat__watched {
+    uint64_t  turns; /* all that shows that it goes on, added up */
+    leat_time since; /* it is that since */
+    leat_time told;  /* how long it had been held when that was last said; 0: not said */
+};
+
+struct leat__observed {
+    struct leat__observed *next;
+    struct leat__runtime  *runtime;
+    leat_time              stall; /* 0: do not watch */
+    bool                   asleep; /* all its workers were: look again when rung for */
+    unsigned               doubts; /* looks for a deadlock that foreign threads kept from a verdict */
+    struct leat__task     *witness; /* a task that waited for something outside when last looked */
+    struct leat__watched   workers[];
+};
+
+struct leat__observe_options {
+    leat_time stall;
+    int       dump_signal; /* 0: none */
+};
+
+/* After the workers were started; before they are stopped. Returns 0, -ENOMEM, -EAGAIN. */
+int  leat__observe_start(struct leat__runtime *runtime, const struct leat__observe_options *options);
+void leat__observe_stop(struct leat__runtime *runtime);
+
+/* Look again at all, also at those that sleep. Any thread; async-signal-safe. */
+void leat__observe_ring(void);
+
+/* Call fn for each runtime, none of which ends meanwhile; stops at the first error. */
+int leat__registry_each(int (*fn)(struct leat__runtime *runtime, void *arg), void *arg);
+
+/* How many runtimes there are. By the watching thread. */
+unsigned leat__registry_count(void);
+
+/* watch.c: name the tasks that hold their workers. The signal's handler is the first thing. */
+void leat__watch_install(void);
+void leat__watch_remove(void);
+void leat__watch(struct leat__observed *observed, leat_time now, bool late);
+
+/* deadlock.c: all workers were seen asleep. Returns true to be called again after a while. */
+bool leat__deadlock_look(struct leat__observed *observed);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* A fork while a runtime lives makes a child without it: no workers, rings and epoll instances that
+ * are still the parent's, locks that nobody will release. The child's handler makes the one thread
+ * there is a plain one, which costs the parent's tasks nothing: no worker, no task, and plain threads
+ * are asked whether they were cut off.
+ *
+ * A child of a process that has no runtime at that moment is as good as any other process. */
+#include "run/fork.h"
+#include "lockfree/lock.h"
+#include "platform/fork.h"
+#include "sched/current.h"
+#include "task/runtime.h"
+
+#include <errno.h>
+#include <stdbool.h>
+
+static struct leat__lock lock; /* guards all below */
+static unsigned living;
+static bool watching;
+
+static void in_child(void)
+{
+    if (living == 0) /* unguarded: there is no other thread */
+        return;
+    leat__fork_cut_off();
+    leat__worker_become(NULL);
+    leat__runtime_adopt(NULL);
+}
+
+int leat__fork_enter(void)
+{
+    int err = 0;
+
+    if (leat__fork_refuses())
+        return -EPERM;
+    leat__lock(&lock);
+    if (!watching)
+        err = leat__fork_watch(in_child);
+    watching = !err;
+    living += !err;
+    leat__unlock(&lock);
+    return err;
+}
+
+void leat__fork_leave(void)
+{
+    leat__lock(&lock);
+    living--;
+    leat__unlock(&lock);
+}
