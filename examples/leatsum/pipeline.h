@@ -52,6 +52,7 @@ struct item {
     uint32_t       name; /* offset in the batch's names */
     enum item_kind kind;
     bool           follow;  /* open it even if it is a link */
+    bool           hashed;  /* its digest is there already */
     int            err;     /* 0, or why there is no digest; */
     const char    *problem; /* in these words, or if NULL in those of err */
     uint64_t       bytes;   /* read */

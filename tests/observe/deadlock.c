@@ -12,6 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define OPTIONS(...)                                                                               \
+    (&(const struct leat_chan_options){ .size = sizeof(struct leat_chan_options), __VA_ARGS__ })
+
 static struct {
     int      shape;
     unsigned workers;
@@ -27,7 +30,7 @@ static int receive(void *arg)
 static int two_that_wait_for_each_other(void)
 {
     struct leat_chan *chan;
-    int err = leat_chan_create(&chan, sizeof(int), LEAT_CHAN_OPTIONS(.name = "neither"));
+    int err = leat_chan_create(&chan, sizeof(int), OPTIONS(.name = "neither"));
     LEAT_SCOPE(scope, .name = "pair");
 
     if (err)
@@ -151,7 +154,7 @@ LEAT_TEST(deadlock, a_thread_of_the_program_may_still_send)
     struct leat_chan *chan;
     pthread_t thread;
 
-    assert_ok(leat_chan_create(&chan, sizeof(int), LEAT_CHAN_OPTIONS(.name = "late")));
+    assert_ok(leat_chan_create(&chan, sizeof(int), OPTIONS(.name = "late")));
     assert_ok(pthread_create(&thread, NULL, send_late, chan));
     expect_ok(leat_run(wait_then_receive, chan, NULL));
     assert_ok(pthread_join(thread, NULL));
@@ -191,7 +194,7 @@ static leat_task_fn *late_sender;
 static int wait_for_sender(void *arg)
 {
     struct leat_chan *chan;
-    int element, err = leat_chan_create(&chan, sizeof(int), LEAT_CHAN_OPTIONS(.name = "slow"));
+    int element, err = leat_chan_create(&chan, sizeof(int), OPTIONS(.name = "slow"));
     LEAT_SCOPE(scope);
 
     (void)arg;
@@ -227,7 +230,7 @@ LEAT_TEST(deadlock, a_wait_with_a_deadline_ends_by_itself)
 {
     struct leat_chan *chan;
 
-    assert_ok(leat_chan_create(&chan, sizeof(int), LEAT_CHAN_OPTIONS(.name = "empty")));
+    assert_ok(leat_chan_create(&chan, sizeof(int), OPTIONS(.name = "empty")));
     expect_err(leat_run(wait_with_limit, chan, NULL), -ETIMEDOUT);
     leat_chan_free(chan);
 }
@@ -260,7 +263,7 @@ LEAT_TEST(deadlock, none_is_reported_while_somebody_holds)
 {
     struct leat_chan *chan;
 
-    assert_ok(leat_chan_create(&chan, sizeof(int), LEAT_CHAN_OPTIONS(.name = "held")));
+    assert_ok(leat_chan_create(&chan, sizeof(int), OPTIONS(.name = "held")));
     expect_err(leat_run(wait_holding, chan, NULL), -ETIMEDOUT);
     leat_release();
     leat_chan_free(chan);

@@ -17,6 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#define OPTIONS(...)                                                                               \
+    (&(const struct leat_chan_options){ .size = sizeof(struct leat_chan_options), __VA_ARGS__ })
+
 /* What leat_dump writes, as a string; to be freed. */
 static char *dump(void)
 {
@@ -94,7 +97,7 @@ static int join_inner(void *arg)
 
     leat_spawn(&inner, sleep_long, arg);
     leat_yield();
-    return leat_scope_join(&inner) == 0 ? -EBADMSG : 0;
+    return leat_scope_join(&inner);
 }
 
 static void show_all(struct stage *stage, struct leat_scope *scope)
@@ -119,9 +122,9 @@ LEAT_TEST_TASK(dump, each_task_is_shown_with_what_it_waits_for)
     LEAT_SCOPE(scope, .name = "everybody");
 
     assert_ok(leat_chan_create(&stage.empty, sizeof(int),
-                               LEAT_CHAN_OPTIONS(.capacity = 1, .name = "nothing comes")));
+                               OPTIONS(.capacity = 1, .name = "nothing comes")));
     assert_ok(leat_chan_create(&stage.full, sizeof(int),
-                               LEAT_CHAN_OPTIONS(.capacity = 1, .name = "no room")));
+                               OPTIONS(.capacity = 1, .name = "no room")));
     expect_ok(leat_chan_send(stage.full, &(int){ 1 }));
     leat_semaphore_init(&stage.semaphore, 1);
     leat_waitgroup_add(&stage.group, 1);
@@ -159,12 +162,13 @@ static int read_pipe(void *arg)
 {
     struct leat_stream *stream;
     char byte;
-    int err = leat_stream_open(&stream, dup(((struct stage *)arg)->pipe[0]));
+    int err = leat_stream_open_fd(&stream, dup(((struct stage *)arg)->pipe[0]));
 
     if (err)
         return err;
     (void)!leat_read(stream, &byte, 1);
-    return leat_close(stream);
+    leat_close_stream(stream);
+    return 0;
 }
 
 LEAT_TEST_TASK(dump, an_operation_is_shown_with_its_descriptor)
@@ -280,9 +284,9 @@ LEAT_TEST_TASK(dump, dumps_of_moving_tasks_change_nothing)
 
     for (int i = 0; i < 4; i++) {
         assert_ok(leat_chan_create(&churns[i].there, sizeof(int),
-                                   LEAT_CHAN_OPTIONS(.capacity = (size_t)i)));
+                                   OPTIONS(.capacity = (size_t)i)));
         assert_ok(leat_chan_create(&churns[i].back, sizeof(int),
-                                   LEAT_CHAN_OPTIONS(.capacity = (size_t)i)));
+                                   OPTIONS(.capacity = (size_t)i)));
         leat_spawn(&scope, echo, &churns[i]);
         leat_spawn(&scope, shout, &churns[i]);
     }
