@@ -75,8 +75,8 @@ static inline void *fiber_stack_new(void)
     return low + FIBER_STACK_BYTES;
 }
 
-/* Memory for many stacks of `bytes` each, in pages of the usual size: a huge page would be shared by
- * stacks that have nothing to do with each other. */
+/* Memory for many stacks of `bytes` each, in pages of the usual size: a huge page would be shared
+ * by stacks that have nothing to do with each other. */
 static inline char *fiber_arena_new(size_t count, size_t bytes)
 {
     char *arena = mmap(NULL, count * bytes, PROT_READ | PROT_WRITE,
@@ -88,8 +88,8 @@ static inline char *fiber_arena_new(size_t count, size_t bytes)
     return arena;
 }
 
-/* The highest address of stack i. They start 128 bytes apart within their pages, because stacks that
- * all start alike fall into the same few sets of the cache. */
+/* The highest address of stack i. They start 128 bytes apart within their pages, because stacks
+ * that all start alike fall into the same few sets of the cache. */
 static inline void *fiber_arena_top(char *arena, size_t i, size_t bytes)
 {
     return arena + (i + 1) * bytes - i % 16 * 128;

@@ -23,7 +23,8 @@ LEAT_BEGIN
  * at a moment of its own; running ones have no trace. A task's id belongs to it while it lives.
  * "Touched" is how deep the stack was ever used, to the page, by this task or others before it.
  * In a runtime: its tasks. On other threads: those of every runtime in the process.
- * Returns 0, -ENOMEM, or the error of write(2), which is called plainly and may block the caller. */
+ * Returns 0, -ENOMEM, or the error of write(2), which is called plainly and may block the caller.
+ * */
 LEAT_API int leat_dump(int fd);
 
 /* A deadlock is reported, with a dump on standard error, when every task waits for another one: no

@@ -55,7 +55,7 @@ struct leat_options {
     leat_log_fn      *log; /* default: a line on standard error, "leat: ..." */
     void             *log_arg;
     bool              pinned; /* started tasks never move between workers */
-    leat_time         drain_ns; /* for detached tasks to end by themselves once fn has returned, before
+    leat_time         drain_ns; /* for detached tasks to end by themselves after fn has, before
                                    they are cancelled; default: none. LEAT_NEVER: they end alone */
     leat_time         stall_ns; /* a task that holds its worker for longer is named in the log, with
                                    its stack; default 100 ms. LEAT_NEVER: nobody looks */
@@ -64,7 +64,8 @@ struct leat_options {
 
 /* A pointer to options with the named fields set: leat_run(fn, arg, LEAT_OPTIONS(.workers = 1)). */
 #define LEAT_OPTIONS(...)                                                                          \
-    (&(const struct leat_options){ LEAT__OPTIONS(__VA_ARGS__, .size = sizeof(struct leat_options)) })
+    (&(const struct leat_options){                                                                 \
+        LEAT__OPTIONS(__VA_ARGS__, .size = sizeof(struct leat_options)) })
 #define LEAT__OPTIONS(...) __VA_ARGS__
 
 /* Run fn(arg) as the root task and return what it returned.
@@ -98,14 +99,14 @@ LEAT_API void leat_runtime_release(struct leat_runtime *runtime);
  *
  *     leat_runtime_hold(runtime = leat_runtime_current());   // in a task
  *     ...
- *     int result = leat_call(runtime, lookup, &request);     // in any thread, also another runtime's
- *     leat_runtime_release(runtime);
+ *     int result = leat_call(runtime, lookup, &request);     // in any thread, also another
+ *     runtime's leat_runtime_release(runtime);
  *
  * fn runs in the name of the caller: inside the caller's scopes, so that their deadline and their
  * cancel end its blocking calls.
- * Returns fn's result; -ESHUTDOWN once the runtime's leat_run function has returned (calls under way
- * are waited for before leat_run returns), -ENOMEM, -ECANCELED or -ETIMEDOUT: fn was not called.
- * Cancel: the call returns when fn does. */
+ * Returns fn's result; -ESHUTDOWN once the runtime's leat_run function has returned (calls under
+ * way are waited for before leat_run returns), -ENOMEM, -ECANCELED or -ETIMEDOUT: fn was not
+ * called. Cancel: the call returns when fn does. */
 LEAT_API LEAT_MUST_CHECK int leat_call(struct leat_runtime *runtime, int (*fn)(void *arg),
                                        void *arg);
 

@@ -102,8 +102,8 @@ struct leat_ended {
  * Blocks while children run and none has finished.
  * Cancel: results that are there come first. A child's failure, or a cancel of this scope alone, is
  * no end: its children are about to finish, and are handed out too. The end of an outer scope gives
- * -ECANCELED, the scope's own deadline -ETIMEDOUT; after the join (or a second call) what is left is
- * handed out as before, without waiting.
+ * -ECANCELED, the scope's own deadline -ETIMEDOUT; after the join (or a second call) what is left
+ * is handed out as before, without waiting.
  * Threads: the owner; of an open scope (leat_scope_open) any number of tasks. */
 LEAT_API LEAT_MUST_CHECK int leat_scope_next(struct leat_scope *scope, struct leat_ended *ret);
 
@@ -225,7 +225,8 @@ LEAT_API void leat_yield(void);
  * compute. Never blocks. */
 LEAT_API int leat_cancelled(void);
 
-/* The name given at spawn, "root" for leat_run's function, NULL without one or on a plain thread. */
+/* The name given at spawn, "root" for leat_run's function, NULL without one or on a plain thread.
+ * */
 LEAT_API const char *leat_task_name(void);
 
 /* Shield the block that follows: for up to `grace` nanoseconds from here its blocking calls see no
@@ -243,7 +244,8 @@ LEAT_API const char *leat_task_name(void);
          leat_guard_pass(&guard, grace);)
 
 /* What LEAT_SHIELD is made of, for bindings. Lives in the caller's frame; entered and left in
- * reverse order by the same task. Leaving twice, or one that was never entered (all-zero), is fine. */
+ * reverse order by the same task. Leaving twice, or one that was never entered (all-zero), is fine.
+ * */
 struct leat_guard {
     uint64_t leat__private[12];
 };

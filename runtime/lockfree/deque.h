@@ -194,7 +194,7 @@ static inline struct leat__link *leat__deque_steal(struct leat__deque *deque, bo
     if (top >= bottom)
         return NULL;
     ring = load_acquire(&deque->ring); /* O1 */
-    item = load_relaxed(&leat__deque_slot(ring, top)->item); /* relaxed: O1; stale: the next fails */
+    item = load_relaxed(&leat__deque_slot(ring, top)->item); /* relaxed: O1; if stale, we lose */
     if (!cas_seq_cst(&deque->top, &top, top + 1)) { /* O3 */
         *raced = true;
         return NULL;

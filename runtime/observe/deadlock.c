@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* Deadlock: every task waits for another one, and nothing else is there that could wake any.
  *
- * A claim about a whole process, so each part of it is looked at, the cheap ones first: nobody holds
- * (leat_hold); there is one runtime; no timer is set; every live task is in a wait that only another
- * task can end (leat__reason.inner, or a join); every thread of the process is a worker, a pool's, the
- * watching one, leat_run's caller, or one of the kernel's for io_uring. Any other thread could send
- * to a channel in a moment, and nobody can know that it will not. All this between two looks at the
- * counters that show all workers asleep, and the same.
+ * A claim about a whole process, so each part of it is looked at, the cheap ones first: nobody
+ * holds (leat_hold); there is one runtime; no timer is set; every live task is in a wait that only
+ * another task can end (leat__reason.inner, or a join); every thread of the process is a worker, a
+ * pool's, the watching one, leat_run's caller, or one of the kernel's for io_uring. Any other
+ * thread could send to a channel in a moment, and nobody can know that it will not. All this
+ * between two looks at the counters that show all workers asleep, and the same.
  *
  * A live task that waits for something outside is a witness against; the last one is asked first,
  * so that a server without requests, with a million tasks behind locks, costs one look.
  *
  * INVARIANTS
- *   I1  Only waits whose generation was seen in the deadlock are ended: whoever was woken by then, and
- *       waits anew, is left alone. */
+ *   I1  Only waits whose generation was seen in the deadlock are ended: whoever was woken by then,
+ *       and waits anew, is left alone. */
 #include "base/check.h"
 #include "blocking/pool.h"
 #include "compute/pool.h"

@@ -160,8 +160,8 @@ static void put_facts(struct dump *dump, const struct leat__sight *sight)
     leat__text_put(&dump->text, "\n");
 }
 
-/* From the innermost out. Each may be gone by now: what cannot be read, or has no owner with a task,
- * ends the path. */
+/* From the innermost out. Each may be gone by now: what cannot be read, or has no owner with a
+ * task, ends the path. */
 static void put_scopes(struct dump *dump, const struct leat__sight *sight)
 {
     const struct leat__scope *at = sight->scope;

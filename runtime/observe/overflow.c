@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A stack that overflows runs into its guard, and the kernel sends SIGSEGV (SIGBUS on some machines)
- * with the address. The handler runs on the worker's alternate stack (platform/thread.h), compares
- * the address with the guard of the stack that this worker runs on, and says whose it is. Every
- * fault, ours too, then goes on to the action that was there before: crash reporters keep working,
- * and without one the process dies of the signal at the very instruction.
+/* A stack that overflows runs into its guard, and the kernel sends SIGSEGV (SIGBUS on some
+ * machines) with the address. The handler runs on the worker's alternate stack (platform/thread.h),
+ * compares the address with the guard of the stack that this worker runs on, and says whose it is.
+ * Every fault, ours too, then goes on to the action that was there before: crash reporters keep
+ * working, and without one the process dies of the signal at the very instruction.
  *
  * Nothing is unwound here: the frames above the guard are a recursion, and its name is enough.
  *
@@ -70,7 +70,7 @@ static void explain(const void *address)
 /* Let the signal do what it did before us. */
 static void pass_on(const struct sigaction *before, int number, siginfo_t *info, void *context)
 {
-    bool asynchronous = info->si_code <= 0; /* sent, not a fault: it will not come again by itself */
+    bool asynchronous = info->si_code <= 0; /* sent, not a fault: it will not come again */
 
     if (before->sa_flags & SA_SIGINFO) {
         before->sa_sigaction(number, info, context);

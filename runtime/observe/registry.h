@@ -29,7 +29,7 @@ struct leat__observed {
     struct leat__runtime  *runtime;
     leat_time              stall; /* 0: do not watch */
     bool                   asleep; /* all its workers were: look again when rung for */
-    unsigned               doubts; /* looks for a deadlock that foreign threads kept from a verdict */
+    unsigned               doubts; /* looks that foreign threads kept from a verdict */
     struct leat__task     *witness; /* a task that waited for something outside when last looked */
     struct leat__watched   workers[];
 };
@@ -40,7 +40,8 @@ struct leat__observe_options {
 };
 
 /* After the workers were started; before they are stopped. Returns 0, -ENOMEM, -EAGAIN. */
-int  leat__observe_start(struct leat__runtime *runtime, const struct leat__observe_options *options);
+int  leat__observe_start(struct leat__runtime *runtime,
+                         const struct leat__observe_options *options);
 void leat__observe_stop(struct leat__runtime *runtime);
 
 /* Look again at all, also at those that sleep. Any thread; async-signal-safe. */

@@ -3,16 +3,16 @@
  *
  * A worker goes on when any of its counters does. One that stands still while a task runs on it is
  * asked, by a signal to its thread, where it is: the handler copies registers and stack, and the
- * watching thread unwinds the copy. The signal is sent only after the limit has passed, so a program
- * without hogs never sees one; system calls that it interrupts are restarted (SA_RESTART), except
- * those that never are (sleeps, poll: they return -EINTR, signal(7)).
+ * watching thread unwinds the copy. The signal is sent only after the limit has passed, so a
+ * program without hogs never sees one; system calls that it interrupts are restarted (SA_RESTART),
+ * except those that never are (sleeps, poll: they return -EINTR, signal(7)).
  *
  * SIGURG, as in Go's runtime: ignored by default, so a stray one does no harm; a handler of the
  * program's own is called for those that are not ours.
  *
  * INVARIANTS
- *   I1  `sample` belongs to the watching thread in FREE and TAKEN, to the handler in COPYING. In ASKED
- *       whoever swaps it away first has it.
+ *   I1  `sample` belongs to the watching thread in FREE and TAKEN, to the handler in COPYING. In
+ *       ASKED whoever swaps it away first has it.
  * ORDERING
  *   O1  The handler's TAKEN releases the copy to the watching thread's acquire. */
 #include "base/clamp.h"

@@ -28,7 +28,7 @@ bool leat__fork_refuses(void)
     if (!leat__fork_forked())
         return false;
     if (!told) {
-        ssize_t written = write(STDERR_FILENO, text, sizeof text - 1); /* stdio's lock may be held */
+        ssize_t written = write(STDERR_FILENO, text, sizeof text - 1); /* stdio may be locked */
 
         (void)written;
         told = true;

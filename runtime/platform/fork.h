@@ -3,9 +3,9 @@
  * several threads a fork copies one, so the workers, and whoever held a lock, are not here. Such a
  * child may only call exec or _exit; what it asks of leat fails with -EPERM, and says so once.
  *
- * The mark is set in the child before fork returns, while it has one thread, and never cleared: so a
- * plain variable will do, and asking is one load. (A generation, compared everywhere, was rejected:
- * no call of such a child can be right, whichever fork it stems from.) */
+ * The mark is set in the child before fork returns, while it has one thread, and never cleared: so
+ * a plain variable will do, and asking is one load. (A generation, compared everywhere, was
+ * rejected: no call of such a child can be right, whichever fork it stems from.) */
 #ifndef LEAT_PLATFORM_FORK_H
 #define LEAT_PLATFORM_FORK_H
 

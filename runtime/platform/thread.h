@@ -27,7 +27,7 @@ struct leat__thread_options {
     bool batch;                    /* ask for batch scheduling: for long computations */
     bool block_signals;            /* take none of the user's signals; faults of its own stay */
     int  open_signal;              /* but this one it takes; 0: none */
-    bool signal_stack;             /* handlers with SA_ONSTACK get a stack of their own, of 64 KiB */
+    bool signal_stack;             /* handlers with SA_ONSTACK get a stack of 64 KiB */
 };
 
 /* A name, a mask or a policy that can't be had is no failure: they are wishes.

@@ -5,7 +5,9 @@
  * For each frame: find the object and, by its sorted table, the function's description (FDE) and
  * what it has in common with others (CIE); run the instructions of both up to our address, which
  * gives a rule for the frame's address (CFA) and one for each register; apply them. All inside the
- * loader's callback, so that the object cannot be unloaded under us. */
+ * loader's callback, so that the object cannot be unloaded under us.
+ *
+ * The file is long because it is one interpreter over one state. */
 #include "platform/unwind.h"
 
 #include <link.h>

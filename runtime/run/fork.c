@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A fork while a runtime lives makes a child without it: no workers, rings and epoll instances that
  * are still the parent's, locks that nobody will release. The child's handler makes the one thread
- * there is a plain one, which costs the parent's tasks nothing: no worker, no task, and plain threads
- * are asked whether they were cut off.
+ * there is a plain one, which costs the parent's tasks nothing: no worker, no task, and plain
+ * threads are asked whether they were cut off.
  *
  * A child of a process that has no runtime at that moment is as good as any other process. */
 #include "run/fork.h"

@@ -89,8 +89,8 @@ static int from_environment(struct leat_options *options, struct complaint *comp
     return 0;
 }
 
-/* LEAT_DUMP_SIGNAL: USR1, SIGUSR1 or a number. Not those that faults raise, that cannot be caught, or
- * that the watchdog uses. */
+/* LEAT_DUMP_SIGNAL: USR1, SIGUSR1 or a number. Not those that faults raise, that cannot be caught,
+ * or that the watchdog uses. */
 int leat__options_dump_signal(int *ret, char *text, size_t bytes)
 {
     static const struct {
@@ -119,7 +119,8 @@ int leat__options_dump_signal(int *ret, char *text, size_t bytes)
     if (*ret)
         return 0;
     return refuse(&complaint, "LEAT_DUMP_SIGNAL", value,
-                  "expected HUP, INT, QUIT, USR1, USR2, ALRM, TERM, PWR, PROF, IO, VTALRM, WINCH, or "
+                  "expected HUP, INT, QUIT, USR1, USR2, ALRM, TERM, PWR, PROF, IO, VTALRM, WINCH, "
+                  "or "
                   "the number of one");
 }
 

@@ -160,7 +160,8 @@ static void report(struct assembly *assembly)
     leat__log(runtime, LEAT_LOG_INFO,
               "%u workers (%s), %s%s%s%s, stacks %zu KiB guarded by %s, switch by %s, seed %llu",
               assembly->options.workers, assembly->cpus.reason, runtime->reactor,
-              assembly->fallback ? " (no io_uring: " : "", assembly->fallback ? assembly->fallback : "",
+              assembly->fallback ? " (no io_uring: " : "",
+              assembly->fallback ? assembly->fallback : "",
               assembly->fallback ? ")" : "", runtime->stack_bytes / 1024,
               leat__sched_guard(runtime->sched), leat__switch_name(),
               (unsigned long long)assembly->options.seed);

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* When a worker searches, when it sleeps, and who is woken.
  *
- * The protocol is lockfree/idle.h's; this file adds what it is applied to. Waking a sleeping core is
- * the dearest thing the scheduler does (17 to 35 us until the sleeper runs, 8 to 10 us for the
+ * The protocol is lockfree/idle.h's; this file adds what it is applied to. Waking a sleeping core
+ * is the dearest thing the scheduler does (17 to 35 us until the sleeper runs, 8 to 10 us for the
  * waker), so a worker that found nothing looks on for about half a wake before it sleeps, and a
- * worker offers its queue only when that is worth a wake: its turns are long enough to be moved, and
- * there are enough of them. Offering each push (as Go and Tokio do) made two workers two to five
- * times slower than one on tasks that only talk to each other.
+ * worker offers its queue only when that is worth a wake: its turns are long enough to be moved,
+ * and there are enough of them. Offering each push (as Go and Tokio do) made two workers two to
+ * five times slower than one on tasks that only talk to each other.
  *
  * That prediction is wrong when a long turn follows short ones: nobody can look while it computes.
- * So while anybody is awake one sleeper is the sentinel: every millisecond it looks for a queue whose
- * owner has not looked around since, and takes from it. With everybody asleep there is none.
+ * So while anybody is awake one sleeper is the sentinel: every millisecond it looks for a queue
+ * whose owner has not looked around since, and takes from it. With everybody asleep there is none.
  *
  * INVARIANTS
- *   I1  A worker with something in its queues is awake; it sleeps only after it found them empty. So
- *       an offer that is not made delays work, it loses none.
+ *   I1  A worker with something in its queues is awake; it sleeps only after it found them empty.
+ *       So an offer that is not made delays work, it loses none.
  *   I2  While a worker is awake and has declined to offer, there is a sentinel: who declines sees
  *       one, or wakes somebody to be it.
  * ORDERING
- *   O1  The sentinel's retreat against somebody's awakening: it clears the mark, then reads how many
- *       are awake; who awakes counts himself, then reads the mark when he declines. The fences keep
- *       both from reading the older value. */
+ *   O1  The sentinel's retreat against somebody's awakening: it clears the mark, then reads how
+ *       many are awake; who awakes counts himself, then reads the mark when he declines. The fences
+ *       keep both from reading the older value. */
 #include "base/clamp.h"
 #include "base/container.h"
 #include "platform/clock.h"
@@ -29,9 +29,9 @@
 #include "sched/worker.h"
 
 /* How long a worker without work keeps looking before it sleeps, at most: as long as that has been
- * of use. In vain it is halved each time, down to nothing, since it would only burn CPU (and keep the
- * worker from its own reactor). Work that it found, or that would have come in that time while it
- * slept, brings it back. */
+ * of use. In vain it is halved each time, down to nothing, since it would only burn CPU (and keep
+ * the worker from its own reactor). Work that it found, or that would have come in that time while
+ * it slept, brings it back. */
 #define SPIN_NS     (10 * LEAT_USEC)
 #define SPIN_NS_MIN (1 * LEAT_USEC)
 
@@ -77,8 +77,8 @@ void leat__offer(struct leat__worker *worker)
         leat__wake_one(sched);
 }
 
-/* Are the victim's turns too short to be moved? Not if it has not looked around for a while: then it
- * computes, and what stands behind it is better off here. */
+/* Are the victim's turns too short to be moved? Not if it has not looked around for a while: then
+ * it computes, and what stands behind it is better off here. */
 static bool leave_alone(struct leat__worker *victim, leat_time now)
 {
     uint64_t looks = leat__probe_read(&victim->face.probe.turns);

@@ -85,7 +85,7 @@ static void park_plain(struct leat__worker *worker, struct leat__fiber *next,
                        leat__commit_fn *commit, void *arg)
 {
     struct leat__fiber *fiber = worker->face.running;
-    int saved = *worker->errno_at; /* errno's value belongs to the task, its address to the thread */
+    int saved = *worker->errno_at; /* the value is the task's, the address the thread's */
 
     worker->parking = fiber;
     worker->commit = commit;

@@ -33,8 +33,9 @@ void leat__start(struct leat__fiber *fiber);
 void leat__give_way(void);
 
 /* Take the newest fiber that was started by this worker, if nobody runs it yet and it is of this
- * group, counting a turn; NULL when there is none, or when it is time for the worker to look around.
- * The caller runs it in place, on its own stack, or hands it back with leat__start. Fiber only. */
+ * group, counting a turn; NULL when there is none, or when it is time for the worker to look
+ * around. The caller runs it in place, on its own stack, or hands it back with leat__start. Fiber
+ * only. */
 struct leat__fiber *leat__take_fresh(const void *group);
 
 /* Has the worker run its turns, so that the next leat__give_way lets it look around? Fiber only. */
@@ -56,6 +57,11 @@ struct leat__worker_face {
  * with a compiler barrier inside, since a fiber resumes on other threads and compilers cache a
  * thread-local's address over a call. Never keep the result over a suspension. */
 struct leat__worker *leat__worker_current(void);
+
+/* Memory of the calling thread, all-zero at its start, for what the task room keeps of a plain
+ * thread. On a worker it is nobody's: a fiber would find another on the next one. */
+#define LEAT__THREAD_BYTES 512
+void *leat__thread_memory(void);
 
 static inline struct leat__worker_face *leat__worker_face(const struct leat__worker *worker)
 {
@@ -123,7 +129,7 @@ struct leat__sched_options {
 
 int  leat__sched_create(struct leat__sched **ret, const struct leat__sched_options *options);
 int  leat__sched_start(struct leat__sched *sched);  /* starts the threads */
-void leat__sched_stop(struct leat__sched *sched);   /* every fiber has ended: end the threads, join */
+void leat__sched_stop(struct leat__sched *sched);   /* every fiber has ended: end threads, join */
 void leat__sched_destroy(struct leat__sched *sched);
 void leat__sched_probe(const struct leat__sched *sched, struct leat__probe *ret); /* sum */
 
@@ -132,8 +138,8 @@ void leat__sched_probe(const struct leat__sched *sched, struct leat__probe *ret)
 unsigned leat__sched_awake(struct leat__sched *sched); /* workers, at this instant */
 void     leat__sched_signal(struct leat__sched *sched, unsigned index); /* a worker's thread */
 
-/* Ask the next worker that awakes to set *bell (an atomic of 32 bits) to 1 and wake the futex there,
- * once. Returns false, and asks nothing, when one is awake. */
+/* Ask the next worker that awakes to set *bell (an atomic of 32 bits) to 1 and wake the futex
+ * there, once. Returns false, and asks nothing, when one is awake. */
 bool leat__sched_ring_me(struct leat__sched *sched, void *bell);
 bool leat__sched_is_quiet(struct leat__sched *sched); /* asked, and nobody has rung yet */
 

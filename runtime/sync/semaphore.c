@@ -4,10 +4,10 @@
  * INVARIANTS (under the lock)
  *   I1  The first waiter wants more permits than there are; so permits never lie idle beside a
  *       waiter they would do for, except behind one that came before it (no starving of big ones).
- *   I2  A waiter's permits are taken in its name before it is woken: a cancel that comes later finds
- *       nothing to undo, one that came first leaves the permits where they are.
- *   I3  It is woken after the lock was released, the last touch: who got what it waited for may take
- *       the semaphore's memory back at once. */
+ *   I2  A waiter's permits are taken in its name before it is woken: a cancel that comes later
+ *       finds nothing to undo, one that came first leaves the permits where they are.
+ *   I3  It is woken after the lock was released, the last touch: who got what it waited for may
+ *       take the semaphore's memory back at once. */
 #include "lockfree/lock.h"
 #include "task/self.h"
 #include "task/waitlist.h"
@@ -22,7 +22,7 @@ struct semaphore {
     struct leat__waitlist waiters;
 } __attribute__((may_alias)); /* lies in a struct leat_semaphore of the caller's */
 
-_Static_assert(sizeof(struct semaphore) <= sizeof(struct leat_semaphore), "the public one has room");
+_Static_assert(sizeof(struct semaphore) <= sizeof(struct leat_semaphore), "it has room");
 
 static struct semaphore *inside(struct leat_semaphore *semaphore)
 {

@@ -13,7 +13,7 @@ struct waitgroup {
     struct leat__waitlist waiters;
 } __attribute__((may_alias)); /* lies in a struct leat_waitgroup of the caller's */
 
-_Static_assert(sizeof(struct waitgroup) <= sizeof(struct leat_waitgroup), "the public one has room");
+_Static_assert(sizeof(struct waitgroup) <= sizeof(struct leat_waitgroup), "it has room");
 
 static struct waitgroup *inside(struct leat_waitgroup *group)
 {

@@ -3,16 +3,17 @@
  *
  * A cancel walks down the tree of scopes and claims the wait of every task in it. So that spawning
  * and running a task that never waits costs nothing of this, tasks and scopes enter the tree late:
- * a scope when somebody in it first waits, a task when it first waits. Up to then nobody needs to be
- * woken, and the first wait finds the mark `ended` on the way up. The alternative, each task waking
- * its own children, would leave them alone for as long as their parent computes.
+ * a scope when somebody in it first waits, a task when it first waits. Up to then nobody needs to
+ * be woken, and the first wait finds the mark `ended` on the way up. The alternative, each task
+ * waking its own children, would leave them alone for as long as their parent computes.
  *
  *      scope --inner--> scope --inner--> scope        locks: parent before child,
  *        |                |                |          so a walk holds those on its path
  *      members          members          members
  *
  * INVARIANTS
- *   I1  attached is set under the parent's lock, top down: an attached scope's parents are attached.
+ *   I1  attached is set under the parent's lock, top down: an attached scope's parents are
+ *   attached.
  *   I2  ended of a scope with an attached parent that has ended is set, except while the walk that
  *       sets it is on its way.
  *   I3  A scope is alive while it is linked; a task or scope leaves the list it is in, under that
@@ -106,8 +107,8 @@ void leat__bound_detach(struct leat__scope *scope)
     leat__unlock(&parent->lock);
 }
 
-/* 0, or what a blocking call at `now` returns that no shield covers: -ECANCELED where the scope was cancelled or an outer
- * deadline has passed, -ETIMEDOUT after its own. */
+/* 0, or what a blocking call at `now` returns that no shield covers: -ECANCELED where the scope was
+ * cancelled or an outer deadline has passed, -ETIMEDOUT after its own. */
 int leat__bound_check(const struct leat__self *self, leat_time now)
 {
     struct leat__scope *scope = self->scope;

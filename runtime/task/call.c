@@ -2,8 +2,8 @@
 /* Calling into a runtime from outside: leat_call, and the handle that it goes by.
  *
  * A call is a task of the runtime that runs fn in the name of the caller, as a pool's thread does
- * (offload.h): inside the caller's scopes, so a cancel or a deadline of the caller ends the waits of
- * fn. The caller itself waits shielded, an owed wait: fn works on the caller's memory.
+ * (offload.h): inside the caller's scopes, so a cancel or a deadline of the caller ends the waits
+ * of fn. The caller itself waits shielded, an owed wait: fn works on the caller's memory.
  *
  * The handle is memory of its own with a count of holds. A pointer to the runtime alone was
  * rejected: a thread cannot know that leat_run is about to return, so its last call would meet
@@ -11,15 +11,16 @@
  *
  * INVARIANTS
  *   I1  runtime->calls counts the tasks, the handle's word the callers. Shutdown waits for the
- *       callers; the tasks are then past their last touch of anything but the runtime, whose workers
- *       are joined after that.
+ *       callers; the tasks are then past their last touch of anything but the runtime, whose
+ *       workers are joined after that.
  *   I2  Inside the runtime nobody is counted: a task, or a pool's thread for a task, keeps its
  *       runtime alive by being there.
  *   I3  After the claim the task touches neither the call nor the handle.
  *
  * ORDERING
- *   O1  enter and close modify one word, so either enter sees CLOSED or close sees the count. Nobody
- *       is counted after CLOSED, so exactly one leaves as the last, and finds the closer's ticket.
+ *   O1  enter and close modify one word, so either enter sees CLOSED or close sees the count.
+ *       Nobody is counted after CLOSED, so exactly one leaves as the last, and finds the closer's
+ *       ticket.
  *   O2  leave releases what the caller did with the runtime to close, which releases its ticket to
  *       the last who leaves.
  *   O3  release of a hold, and the last one's acquire: whoever frees comes after all others. */
@@ -111,7 +112,8 @@ void leat__calls_close(struct leat__runtime *runtime)
     struct leat__wait wait;
     int err = leat__wait_begin(&wait, LEAT__WAIT_SHIELDED, LEAT_NEVER);
 
-    leat__check(leat__fiber_current() != NULL, "a forked child has returned from a task's function: "
+    leat__check(leat__fiber_current() != NULL,
+                "a forked child has returned from a task's function: "
                                                "end it with exec or _exit");
     leat__check(err == 0, "a shielded wait can always begin: tell the authors of leat");
     handle->closer = wait.ticket;

@@ -9,8 +9,8 @@ struct leat__runtime;
 
 void leat__drain_init(struct leat__runtime *runtime);
 
-/* The root task, when its function has returned: give detached tasks `patience` to end by themselves,
- * cancel them, and wait for them. */
+/* The root task, when its function has returned: give detached tasks `patience` to end by
+ * themselves, cancel them, and wait for them. */
 void leat__drain(struct leat__runtime *runtime, leat_time patience);
 
 #endif

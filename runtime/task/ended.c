@@ -105,7 +105,8 @@ void leat__ended_drop(struct leat__scope *scope)
  * the owner all the same; *again says that this was all. */
 static int wait_for_one(struct leat__scope *scope, struct leat__record **ret, bool *again)
 {
-    static const struct leat__reason next = { "take a result of the scope", LEAT__ABOUT_NAME, true };
+    static const struct leat__reason next = { "take a result of the scope", LEAT__ABOUT_NAME,
+                                               true };
     struct leat__self *self = leat__self();
     struct leat__scope *inner = self->scope;
     bool inside = inner == scope && scope->owner == self, own;
@@ -191,6 +192,7 @@ int leat_scope_race(struct leat_scope *public)
     struct leat__scope *scope = leat__scope_of(public);
 
     leat__check(scope->bad || scope->race != LEAT_RACE_NONE,
-                "leat_scope_race is for scopes with .race: LEAT_RACE_FINISHED or LEAT_RACE_SUCCESS");
+                "leat_scope_race is for scopes with .race: LEAT_RACE_FINISHED or "
+                "LEAT_RACE_SUCCESS");
     return leat_scope_join(public);
 }

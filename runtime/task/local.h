@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Task-locals: a chain of immutable nodes, newest first. A child begins with its scope's owner's
- * chain and puts its own nodes in front, so inheriting is the copy of a pointer; and since a scope's
- * owner outlives its children, nobody counts references.
+ * chain and puts its own nodes in front, so inheriting is the copy of a pointer; and since a
+ * scope's owner outlives its children, nobody counts references.
  *
  *     child's own -> child's own -> owner's -> owner's -> (owner's owner's) ... -> NULL
  *

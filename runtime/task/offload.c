@@ -21,9 +21,9 @@
  *   O1  The exchange to DONE releases the result; it is acquired by the caller through the wait
  *       word (claim to resume), or by the failing compare-and-swap in finish_shielded.
  *   O2  The fields of the call are published to the thread by the pool's lock.
- *   O3  The swap to the next wait releases that wait's beginning to the exchange to DONE. Without it
- *       the thread knows the new generation and may still see the waiter's word in the old one: it
- *       would take the wait for over, and nobody would ever end it. */
+ *   O3  The swap to the next wait releases that wait's beginning to the exchange to DONE. Without
+ *       it the thread knows the new generation and may still see the waiter's word in the old one:
+ *       it would take the wait for over, and nobody would ever end it. */
 #include "task/offload.h"
 #include "base/check.h"
 #include "task/self.h"

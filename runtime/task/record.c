@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The life of a task's record, from spawn to the last hold: see record.h.
  *
- * A task with a handle runs inside a scope of its own, the cell, which lies on its stack between the
- * scope that counts it and those it enters: so cancelling one task is cancelling a scope, and all
- * that bound.c knows of waking and of scopes at any depth holds for it. A mark on the task that each
- * wait would look at was rejected: tasks without handles would pay for it. */
+ * A task with a handle runs inside a scope of its own, the cell, which lies on its stack between
+ * the scope that counts it and those it enters: so cancelling one task is cancelling a scope, and
+ * all that bound.c knows of waking and of scopes at any depth holds for it. A mark on the task that
+ * each wait would look at was rejected: tasks without handles would pay for it. */
 #include "task/record.h"
 #include "base/check.h"
 #include "task/runtime.h"
@@ -227,8 +227,8 @@ void leat__record_end(struct leat__record *record, int result)
     leat__record_let_go(record, LEAT__HOLD_TASK);
 }
 
-/* The scope is over for its handles. One that is forgotten at the same time by another thread is let
- * go there or here: who comes second to the lock sees that the hold, or the task, is gone. */
+/* The scope is over for its handles. One that is forgotten at the same time by another thread is
+ * let go there or here: who comes second to the lock sees that the hold, or the task, is gone. */
 void leat__record_drop_handles(struct leat__scope *scope)
 {
     struct leat__records *records = &scope->runtime->records;

@@ -10,8 +10,8 @@
  *   I1  Records stay records until the runtime ends: a handle may be tried on any of them. Its id
  *       is the handle's while it is that task's, and no id is given twice.
  *   I2  A record is freed by whoever lets go of its last hold, under its lock.
- *   I3  `cell` is not NULL while the task can be cancelled by itself. It is read under the lock, and
- *       the task takes it back under the lock before its frame goes.
+ *   I3  `cell` is not NULL while the task can be cancelled by itself. It is read under the lock,
+ *       and the task takes it back under the lock before its frame goes.
  *   I4  A record with HANDLE held is in its scope's list of handles, or on its way out of it by a
  *       join that will lock it before the scope is over.
  * Locks: a record's before scopes'. */

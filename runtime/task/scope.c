@@ -3,13 +3,13 @@
  *
  * INVARIANTS
  *   I1  spawned + pending / 2 is the number of children, but for JOINING. Only the owner knows it
- *       exactly, for only it knows spawned; before it parks it adds spawned to pending, and from then
- *       on whoever counts pending down to 0 has ended the last child.
+ *       exactly, for only it knows spawned; before it parks it adds spawned to pending, and from
+ *       then on whoever counts pending down to 0 has ended the last child.
  * ORDERING
- *   O1  The end of a child against its parent's join. Both modify `pending`, so one comes second and
- *       sees the other. The child's decrement releases what the child wrote to the parent's frame;
- *       the parent's read of the sum of zero, or the last child's decrement (a release sequence
- *       through all earlier ones) and its ready, acquire it. */
+ *   O1  The end of a child against its parent's join. Both modify `pending`, so one comes second
+ *       and sees the other. The child's decrement releases what the child wrote to the parent's
+ *       frame; the parent's read of the sum of zero, or the last child's decrement (a release
+ *       sequence through all earlier ones) and its ready, acquire it. */
 #include "base/check.h"
 #include "base/clamp.h"
 #include "platform/clock.h"
@@ -20,8 +20,8 @@
 
 #include <errno.h>
 
-/* Field by field, for a scope is entered around little work; what only some scopes need is set where
- * they need it. owner and parent may be NULL. */
+/* Field by field, for a scope is entered around little work; what only some scopes need is set
+ * where they need it. owner and parent may be NULL. */
 void leat__scope_init(struct leat__scope *scope, struct leat__self *owner,
                       struct leat__scope *parent, struct leat__runtime *runtime)
 {

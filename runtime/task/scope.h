@@ -13,10 +13,11 @@ struct leat__record;
 struct leat__runtime;
 struct leat__self;
 
-/* Children are counted in two halves (a biased counter): `spawned` is the owner's own, plain, up for
- * each child it spawns and down for each it runs in place; `pending` is everybody's, up for each
- * child that another task spawns and down for each that ends elsewhere, so it is often negative.
- * Their sum is the number of children. A child spawned and joined in place costs no atomic. */
+/* Children are counted in two halves (a biased counter): `spawned` is the owner's own, plain, up
+ * for each child it spawns and down for each it runs in place; `pending` is everybody's, up for
+ * each child that another task spawns and down for each that ends elsewhere, so it is often
+ * negative. Their sum is the number of children. A child spawned and joined in place costs no
+ * atomic. */
 #define LEAT__PENDING_CHILD   INT64_C(2)
 #define LEAT__PENDING_JOINING INT64_C(1) /* the owner is parked in join, its half added: the last
                                             child wakes it */

@@ -7,29 +7,37 @@
 #include "task/runtime.h"
 #include "task/task.h"
 
-static _Thread_local struct leat__waiter thread_waiter;
-static _Thread_local struct leat__self thread_self;
-static _Thread_local struct leat__runtime *thread_runtime;
+/* What lies in sched's thread-local: all-zero at a thread's start. */
+struct plain_thread {
+    struct leat__waiter   waiter;
+    struct leat__self     self;
+    struct leat__runtime *runtime;
+};
+_Static_assert(sizeof(struct plain_thread) <= LEAT__THREAD_BYTES, "it has room");
 
 struct leat__self *leat__self_of_thread(void)
 {
-    if (!thread_self.waiter) /* only once: a scope's end may be reading it on another thread */
-        thread_self.waiter = &thread_waiter;
+    struct plain_thread *thread = leat__thread_memory();
+
+    if (!thread->self.waiter) /* only once: a scope's end may be reading it on another thread */
+        thread->self.waiter = &thread->waiter;
     if (leat__fork_forked())
-        thread_self.budget = 0; /* the checkpoint of every blocking call refuses */
-    return &thread_self;
+        thread->self.budget = 0; /* the checkpoint of every blocking call refuses */
+    return &thread->self;
 }
 
 struct leat__runtime *leat__runtime_current(void)
 {
     struct leat__worker *worker = leat__worker_current();
 
-    return worker ? leat__worker_runtime(worker) : thread_runtime;
+    if (worker)
+        return leat__worker_runtime(worker);
+    return ((struct plain_thread *)leat__thread_memory())->runtime;
 }
 
 void leat__runtime_adopt(struct leat__runtime *runtime)
 {
-    thread_runtime = runtime;
+    ((struct plain_thread *)leat__thread_memory())->runtime = runtime;
 }
 
 const char *leat_task_name(void)

@@ -102,8 +102,8 @@ static inline bool leat__shielded(const struct leat__self *self)
     return self->shield > 0 || (self->guard && leat__clock_now() < self->guard->until);
 }
 
-/* At the start of every blocking call: -ECANCELED or -ETIMEDOUT when the caller's scopes have ended,
- * and a yield when its budget of immediate successes is spent. */
+/* At the start of every blocking call: -ECANCELED or -ETIMEDOUT when the caller's scopes have
+ * ended, and a yield when its budget of immediate successes is spent. */
 static inline int leat__checkpoint(struct leat__self *self)
 {
     /* relaxed: a hint; begin and the slow path look again in order */

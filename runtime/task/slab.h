@@ -36,9 +36,9 @@ struct leat__task *leat__slab_get(struct leat__slabs *slabs, struct leat__worker
 void               leat__slab_put(struct leat__slabs *slabs, struct leat__worker *worker,
                                   struct leat__task *task);
 
-/* For walks over every block there is, free or not: the chunks, oldest last (NULL is first and at the
- * end), and the blocks in one (NULL beyond). The chunks that exist at the beginning stay; blocks may
- * change hands meanwhile. Any thread; async-signal-safe. */
+/* For walks over every block there is, free or not: the chunks, oldest last (NULL is first and at
+ * the end), and the blocks in one (NULL beyond). The chunks that exist at the beginning stay;
+ * blocks may change hands meanwhile. Any thread; async-signal-safe. */
 struct leat__slab_chunk *leat__slab_next(const struct leat__slabs      *slabs,
                                          const struct leat__slab_chunk *chunk);
 struct leat__task       *leat__slab_block(struct leat__slab_chunk *chunk, size_t index);

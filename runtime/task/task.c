@@ -47,7 +47,8 @@ static void run(struct leat__task *task, struct leat__fiber *fiber, bool here)
     fiber->self = &self;
     result = record ? leat__record_run(record, &self) : task->fn(task->arg);
     worker = leat__worker_current();
-    leat__check(worker != NULL, "a forked child has returned from a task's function: end it with exec "
+    leat__check(worker != NULL,
+                "a forked child has returned from a task's function: end it with exec "
                                 "or _exit");
     leat__check(self.scope == scope, "a task returned inside a scope it had entered by hand: "
                                      "join it or clean it up first");
@@ -89,8 +90,8 @@ static void check_returned(const bool *returned)
 /* A joining parent took `fiber`, its newest child that nobody has started. Run it here, on the
  * parent's stack, as a plain call: no stack, no switch. False: it may not, and nothing was done.
  *
- * Sound because the parent does nothing but wait for it (an owed wait), because it was taken off the
- * deque (so no entry is left behind), because each one counts as a turn, after which others get
+ * Sound because the parent does nothing but wait for it (an owed wait), because it was taken off
+ * the deque (so no entry is left behind), because each one counts as a turn, after which others get
  * theirs, and because it may only go where it could have gone anyway: pinned ones are in no deque,
  * a pinned host takes none, and the stack promised to it is still left. Not from a catch block: the
  * child would find its parent's exception. */

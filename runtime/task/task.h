@@ -3,8 +3,8 @@
  * that a million tasks that wait for their turn cost a block each.
  *
  * INVARIANTS
- *   I1  A block belongs to its spawner until leat__start, then to whoever runs it, who gives it back
- *       before it counts the task out of its scope. Its wait word lives on (slab.h).
+ *   I1  A block belongs to its spawner until leat__start, then to whoever runs it, who gives it
+ *       back before it counts the task out of its scope. Its wait word lives on (slab.h).
  *   I2  A scope outlives its children: `pending` counts them, and join returns when it is 0. The
  *       last child touches nothing of the scope after its decrement. */
 #ifndef LEAT_TASK_TASK_H

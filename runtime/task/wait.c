@@ -14,7 +14,7 @@
 /* A thread sleeps on the half of the word that holds state, cause and flags. */
 static uint32_t *low_half(struct leat__waiter *waiter)
 {
-    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the state is in the first four bytes");
+    _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the state is in the first half");
     return (uint32_t *)(void *)&waiter->word;
 }
 
@@ -43,8 +43,8 @@ static leat_time recent(void)
     return leat__worker_current() ? leat__worker_looked(leat__worker_current()) : leat__clock_now();
 }
 
-/* A wait under a guard: its scopes' ends are seen from the guard's end on. Up to then a cancel leaves
- * its mark on the word, where grace_is_over finds it. */
+/* A wait under a guard: its scopes' ends are seen from the guard's end on. Up to then a cancel
+ * leaves its mark on the word, where grace_is_over finds it. */
 static void begin_guarded(struct leat__wait *wait)
 {
     struct leat__self *self = wait->self;

@@ -31,8 +31,8 @@
 
 struct leat__self;
 
-/* What a wait is for, as reports say it (leat__self_reason): `what` continues "waits to ", and `about`
- * is what the value given with it is, which is printed behind. */
+/* What a wait is for, as reports say it (leat__self_reason): `what` continues "waits to ", and
+ * `about` is what the value given with it is, which is printed behind. */
 struct leat__reason {
     const char *what;
     enum {

@@ -3,9 +3,9 @@
  *
  * A wait is published in several places at once (a channel's list, a timer, the scope's members),
  * and each of them may try to end it. The word names the wait by a generation and says how far it
- * is; whoever moves it from ARMING or WAITING to CLAIMED has won, delivers what it brings, and calls
- * wake exactly once. Losers do nothing. A flag per source was rejected: two sources could both see
- * the other unset.
+ * is; whoever moves it from ARMING or WAITING to CLAIMED has won, delivers what it brings, and
+ * calls wake exactly once. Losers do nothing. A flag per source was rejected: two sources could
+ * both see the other unset.
  *
  *            begin            commit               claim               wake: ready the fiber
  *     DONE ---------> ARMING ---------> WAITING ------------> CLAIMED ----------------> (resumes)
@@ -121,7 +121,7 @@ static inline bool leat__word_commit(LEAT_ATOMIC(uint64_t) *word)
         default:
             return false;
         }
-        if (cas_weak_acq_rel(word, &old, next)) /* O1: release of the saved context to claim, wake */
+        if (cas_weak_acq_rel(word, &old, next)) /* O1: release of the saved context */
             return true;
     }
 }

@@ -29,7 +29,8 @@ static const struct leat__task *as_task(const unsigned char *block)
 }
 
 /* A task that runs in place has no stack of its own: it is on that of the fiber it waits with. */
-static const struct leat__task *host_of(const struct leat__task *task, const struct leat__task *copy)
+static const struct leat__task *host_of(const struct leat__task *task,
+                                        const struct leat__task *copy)
 {
     if (copy->fiber.stack || !copy->waiter.fiber)
         return task;

@@ -19,8 +19,8 @@
  *       in both looks at the same generation has not run in between. Joins and yields move none:
  *       for these the whole live stack is compared, so that what is shown is what stood there, if
  *       perhaps twice.
- *   I3  The work is bounded: per task by TRIES, DEPTH_MAX and the size of its stack, over all by the
- *       number of blocks at the beginning. */
+ *   I3  The work is bounded: per task by TRIES, DEPTH_MAX and the size of its stack, over all by
+ *       the number of blocks at the beginning. */
 #ifndef LEAT_TASK_WALK_H
 #define LEAT_TASK_WALK_H
 

@@ -126,7 +126,8 @@ LEAT_TEST(deadlock, tasks_that_wait_for_each_other_are_reported_with_their_stack
         scene.shape = (int)(i % (sizeof shapes / sizeof shapes[0]));
         scene.workers = 1 + (unsigned)(i / 2 % 2);
         expect_exits(run_scene, 0, "deadlock: every task waits for another one");
-        expect_exits(run_scene, 0, i % 5 == 0 || i % 5 == 2 ? "receive+" : "leat_semaphore_acquire+");
+        expect_exits(run_scene, 0,
+                     i % 5 == 0 || i % 5 == 2 ? "receive+" : "leat_semaphore_acquire+");
         if (test_failed())
             break;
     }

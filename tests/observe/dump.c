@@ -134,7 +134,8 @@ LEAT_TEST_TASK(dump, each_task_is_shown_with_what_it_waits_for)
     expect_contains(text, "\"receiver\" (fn receive) waits to receive from a channel "
                           "\"nothing comes\" for 0.0");
     expect_contains(text, "\"sender\" (fn send_one) waits to send to a channel \"no room\" for");
-    expect_contains(text, "\"acquirer\" (fn acquire) waits to acquire permits of a semaphore: 3 for");
+    expect_contains(text,
+                    "\"acquirer\" (fn acquire) waits to acquire permits of a semaphore: 3 for");
     expect_contains(text, "\"last\" (fn wait_for_group) waits to see the end of a wait group for");
     expect_contains(text, "\"sleeper\" (fn sleep_long) waits to have slept, with a deadline, for");
     expect_contains(text, "\"blocker\" (fn call_doze) waits to have made a blocking call of doze");

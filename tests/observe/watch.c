@@ -58,7 +58,8 @@ LEAT_TEST(watch, a_task_that_computes_for_long_is_named_with_its_stack)
     static struct lines lines = { .lock = PTHREAD_MUTEX_INITIALIZER };
     leat_time length = 400 * LEAT_MSEC;
 
-    expect_ok(leat_run(run_hog, &length, LEAT_OPTIONS(.workers = 2, .log = keep, .log_arg = &lines)));
+    expect_ok(leat_run(run_hog, &length,
+                       LEAT_OPTIONS(.workers = 2, .log = keep, .log_arg = &lines)));
     expect_contains(lines.text, " \"greedy\" (fn hog) has held worker ");
 #if !defined(__SANITIZE_THREAD__) /* which puts signals off until the next call it intercepts */
     expect_contains(lines.text, "    hog");

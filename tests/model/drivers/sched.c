@@ -3,9 +3,9 @@
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RUNQ_SLOTS=4u -DLEAT__DEQUE_SLOTS=2u
  * model: flags -DLEAT__SPIN_PAUSES=0
  *
- * When workers offer, search, stand sentinel and sleep: a loop as worker.c's over the real queues. A
- * fiber behind a long turn is taken by somebody who sleeps, whatever the owner thought it worth; a
- * violation shows as a deadlock. Time goes by when somebody's sleep ends by it. */
+ * When workers offer, search, stand sentinel and sleep: a loop as worker.c's over the real queues.
+ * A fiber behind a long turn is taken by somebody who sleeps, whatever the owner thought it worth;
+ * a violation shows as a deadlock. Time goes by when somebody's sleep ends by it. */
 #include <string.h>
 
 #include "model.h"
