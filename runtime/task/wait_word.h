@@ -121,7 +121,7 @@ static inline bool leat__word_commit(LEAT_ATOMIC(uint64_t) *word)
         default:
             return false;
         }
-        if (cas_weak_acq_rel(word, &old, next)) /* O1: release of the saved context */
+        if (cas_weak_acq_rel(word, &old, next)) /* O1: the saved context */
             return true;
     }
 }

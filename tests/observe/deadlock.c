@@ -2,6 +2,7 @@
 /* R19: a planted deadlock is reported and ends with -EDEADLK; no other silence is taken for one. */
 #include "harness/test.h"
 #include "lockfree/atomic.h"
+#include "platform/sanitize.h"
 
 #include <leat/leat.h>
 
@@ -119,9 +120,8 @@ LEAT_TEST(deadlock, tasks_that_wait_for_each_other_are_reported_with_their_stack
 {
     size_t rounds = test_rounds(20, 20);
 
-#if defined(__SANITIZE_THREAD__)
-    test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
-#endif
+    if (LEAT__TSAN)
+        test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
     for (size_t i = 0; i < rounds; i++) {
         scene.shape = (int)(i % (sizeof shapes / sizeof shapes[0]));
         scene.workers = 1 + (unsigned)(i / 2 % 2);
@@ -268,7 +268,6 @@ LEAT_TEST(deadlock, none_is_reported_while_somebody_holds)
     expect_err(leat_run(wait_holding, chan, NULL), -ETIMEDOUT);
     leat_release();
     leat_chan_free(chan);
-#if !defined(__SANITIZE_THREAD__)
-    expect_exits(hold_and_release, 0, "deadlock");
-#endif
+    if (!LEAT__TSAN)
+        expect_exits(hold_and_release, 0, "deadlock");
 }

@@ -2,6 +2,7 @@
 /* fork without exec: a child of a process with a living runtime is refused clearly, its parent
  * notices nothing, and nothing of the runtime is left open over exec. */
 #include "harness/test.h"
+#include "platform/sanitize.h"
 
 #include <leat/leat.h>
 
@@ -260,7 +261,7 @@ static void run_again(void)
 
 LEAT_TEST(fork, a_child_of_a_process_without_a_living_runtime_runs_one_of_its_own)
 {
-    if (TEST_SLOWDOWN > 1)
+    if (LEAT__TSAN)
         test_skip("ThreadSanitizer allows no threads after a fork");
     expect_ok(leat_run(nothing, NULL, NULL));
     expect_child_ok(run_again);
