@@ -57,8 +57,8 @@ struct leat_options {
     bool              pinned; /* started tasks never move between workers */
     leat_time         drain_ns; /* for detached tasks to end by themselves after fn has, before
                                    they are cancelled; default: none. LEAT_NEVER: they end alone */
-    leat_time         stall_ns; /* a task that holds its worker for longer is named in the log, with
-                                   its stack; default 100 ms. LEAT_NEVER: nobody looks */
+    leat_time         stall_ns; /* with LEAT_WATCH=1 in the environment, a task that holds its
+                                   worker for longer is named in the log; default 100 ms */
     uint64_t          reserved[6];
 };
 

@@ -182,8 +182,14 @@ static void observe(struct assembly *assembly)
         .stall = stall == LEAT_NEVER ? 0 : stall,
         .dump_signal = assembly->dump_signal,
     };
-    int err = leat__observe_start(&assembly->runtime, &options);
+    const char *asked = getenv("LEAT_WATCH");
+    int err;
 
+    /* Off unless asked for: an idle runtime has no thread that looks, and none writes to the
+     * program's log of its own accord. */
+    if (!(asked && strcmp(asked, "1") == 0) && assembly->dump_signal == 0)
+        return;
+    err = leat__observe_start(&assembly->runtime, &options);
     if (err)
         leat__log(&assembly->runtime, LEAT_LOG_WARN,
                   "nobody watches for deadlocks and long turns, or dumps on a signal (%s)",

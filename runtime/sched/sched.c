@@ -54,7 +54,7 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
             goto fail_workers;
         worker->face.index = i;
         worker->face.runtime = options->runtime;
-        worker->turns = 64;
+        worker->turns = 4;
         worker->due = LEAT_NEVER;
         store_relaxed(&worker->turn_ns, LEAT__WAKE_NS); /* relaxed: no thread yet */
         worker->poller = options->pollers[i];

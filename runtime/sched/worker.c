@@ -13,8 +13,10 @@
 
 #include <leat/errno.h>
 
+/* At least so many: a join that looks for its children between two looks needs a turn or two. At
+ * most so many, since turns that grow long are noticed only at the next look. */
 #define TURNS_MIN 4
-#define TURNS_MAX 4096
+#define TURNS_MAX 256
 
 /* A new fiber that found no stack is tried again this often while nothing else happens. */
 #define STARVED_RETRY_NS (10 * LEAT_MSEC)
@@ -192,8 +194,8 @@ static void calibrate(struct leat__worker *worker, leat_time now)
     if (worker->turns_left <= 0) { /* it was time, not lack of work, that brought us here */
         if (elapsed < LEAT__LOOK_NS / 2 && worker->turns < TURNS_MAX)
             worker->turns *= 2;
-        else if (elapsed > LEAT__LOOK_NS * 2 && worker->turns > TURNS_MIN)
-            worker->turns /= 2;
+        else if (elapsed > LEAT__LOOK_NS * 2)
+            worker->turns = TURNS_MIN;
     }
     worker->face.looked = now;
     worker->turns_left = worker->turns;

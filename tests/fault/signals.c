@@ -3,6 +3,7 @@
  * at the process and at its threads, while tasks and threads exchange, sleep, read and write, and
  * children are forked. No call fails for it, nothing is lost, and each child is refused clearly. */
 #include "harness/test.h"
+#include "platform/sanitize.h"
 
 #include <leat/leat.h>
 
@@ -177,7 +178,10 @@ static int fork_often(void *arg)
 static void *call_in(void *arg)
 {
     struct storm *storm = arg;
+    sigset_t all;
 
+    sigfillset(&all);
+    pthread_sigmask(SIG_UNBLOCK, &all, NULL); /* a worker started us, and blocks them */
     while (leat_now() < storm->end) {
         int value = 1;
 
@@ -186,8 +190,6 @@ static void *call_in(void *arg)
         atomic_fetch_add(&storm->sent, 1);
         expect_ok(leat_sleep(100 * LEAT_USEC));
         atomic_fetch_add(&storm->calls, 1);
-        /* TSan runs handlers at calls that it intercepts; a futex's system call is none. */
-        nanosleep(&(struct timespec){ 0 }, NULL);
     }
     return NULL;
 }
@@ -235,6 +237,10 @@ static void weather(enum leat_reactor reactor, const char *name)
     leat_time began = leat_now();
     int err;
 
+    /* Seen with clang 14: a pending signal is taken inside an atomic of the handler, in TSan's own
+     * functions, which then wait for a lock that the interrupted one holds. */
+    if (LEAT__TSAN)
+        test_skip("ThreadSanitizer deadlocks on handlers that use atomics; ASan has this row");
     for (int i = 0; i < 3; i++)
         sigaction(numbers[i], &action, &before[i]);
     atomic_store(&handled, 0);

@@ -307,11 +307,22 @@ LEAT_TEST_TASK(dump, dumps_of_moving_tasks_change_nothing)
 
 /* ---- the signal ---- */
 
-static int signal_ourselves(void *arg)
+static int signal_later(void *arg)
 {
+    int err = leat_sleep(100 * LEAT_MSEC * TEST_SLOWDOWN);
+
     (void)arg;
     kill(getpid(), SIGUSR1);
-    return leat_sleep(300 * LEAT_MSEC * TEST_SLOWDOWN);
+    return err;
+}
+
+static int signal_ourselves(void *arg)
+{
+    LEAT_SCOPE(scope);
+
+    leat_spawn(&scope, signal_later, arg);
+    (void)leat_sleep(500 * LEAT_MSEC * TEST_SLOWDOWN);
+    return leat_scope_join(&scope);
 }
 
 static void run_with_signal(void)
