@@ -16,7 +16,8 @@
  *   I1  A worker with something in its queues is awake; it sleeps only after it found them empty.
  *       So an offer that is not made delays work, it loses none.
  *   I2  While a worker is awake and has declined to offer, there is a sentinel: who declines sees
- *       one, or wakes somebody to be it.
+ *       one, or wakes somebody to be it. A sentinel that awakes and finds work of its own wakes
+ *       another, where something is queued that was perhaps declined.
  * ORDERING
  *   O1  The sentinel's retreat against somebody's awakening: it clears the mark, then reads how
  *       many are awake; who awakes counts himself, then reads the mark when he declines. The fences
@@ -201,7 +202,7 @@ struct leat__fiber *leat__search(struct leat__worker *worker)
 }
 
 /* A searcher has found something to run: let the next one search, if there may be more. */
-void leat__end_search(struct leat__worker *worker)
+static void end_search(struct leat__worker *worker)
 {
     struct leat__sched *sched = worker->sched;
     int index;
@@ -212,6 +213,18 @@ void leat__end_search(struct leat__worker *worker)
     index = leat__idle_pick(&sched->idle);
     if (index >= 0)
         leat__wake_worker(sched, (unsigned)index);
+}
+
+/* The worker has something to run and looks around no more for a while. */
+void leat__found(struct leat__worker *worker)
+{
+    bool guarded = worker->guarded;
+
+    worker->guarded = false;
+    if (worker->searching)
+        end_search(worker);
+    else if (guarded && !load_relaxed(&worker->sched->sentinel) && queued(worker->sched))
+        leat__wake_one(worker->sched); /* I2. relaxed: O1 */
 }
 
 /* Be the sentinel, if there is none. */
@@ -268,6 +281,7 @@ void leat__idle(struct leat__worker *worker)
     }
     if (sentinel)
         store_relaxed(&sched->sentinel, false); /* relaxed: we are awake ourselves */
+    worker->guarded = sentinel;
     worker->searching = !leat__idle_leave(&sched->idle, worker->face.index);
     if (slept < SHORT_SLEEP_NS && (worker->searching || !leat__inbox_is_empty(&worker->inbox)))
         worker->spin_ns = SPIN_NS;

@@ -227,8 +227,10 @@ static struct leat__fiber *find(struct leat__worker *worker)
     for (;;) {
         if (worker->turns_left <= 0)
             look_around(worker);
-        if (worker->starved.first && fetch_stacks(worker))
-            return fiber_of(leat__batch_pop(&worker->starved));
+        if (worker->starved.first && fetch_stacks(worker)) {
+            fiber = fiber_of(leat__batch_pop(&worker->starved));
+            break;
+        }
         worker->turns_left--;
         fiber = leat__pick(worker);
         if (fiber)
@@ -247,8 +249,7 @@ static struct leat__fiber *find(struct leat__worker *worker)
             worker->due = leat__time_min(worker->due, worker->face.looked + STARVED_RETRY_NS);
         leat__idle(worker);
     }
-    if (worker->searching)
-        leat__end_search(worker);
+    leat__found(worker);
     return fiber;
 }
 

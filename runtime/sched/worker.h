@@ -74,6 +74,7 @@ struct leat__worker {
     int                  turns;     /* between two looks around: adapts to LEAT__LOOK_NS */
     leat_time            spin_ns;   /* how long it looks on before it sleeps */
     bool                 searching; /* counted as such in sched->idle */
+    bool                 guarded;   /* it was the sentinel until it awoke */
     leat_time            due; /* of the next timer, as the ticker last said */
     struct leat__worker *raided; /* whom the work came from, until its turns were timed */
     struct leat__random  random;
@@ -118,7 +119,7 @@ void                leat__fiber_main(void *unused);
 void                leat__wake_one(struct leat__sched *sched);
 void                leat__offer(struct leat__worker *worker);
 struct leat__fiber *leat__search(struct leat__worker *worker);
-void                leat__end_search(struct leat__worker *worker);
+void                leat__found(struct leat__worker *worker);
 void                leat__idle(struct leat__worker *worker);
 void                leat__wake_worker(struct leat__sched *sched, unsigned index);
 
