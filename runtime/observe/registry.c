@@ -72,6 +72,8 @@ static bool look(struct leat__observed *observed, leat_time now, bool late, bool
 {
     struct leat__sched *sched = observed->runtime->sched;
 
+    if (!observed->watch)
+        return false;
     if (!wanted && observed->asleep && leat__sched_is_quiet(sched))
         return false;
     observed->asleep = false;
@@ -200,10 +202,11 @@ int leat__observe_start(struct leat__runtime *runtime, const struct leat__observ
     if (!observed)
         return -ENOMEM;
     observed->runtime = runtime;
-    observed->stall = options->stall;
+    observed->watch = options->watch;
+    observed->stall = options->watch ? options->stall : 0;
     pthread_mutex_lock(&registry.life);
     pthread_mutex_lock(&registry.lock);
-    if (options->stall > 0 && !registry.watching) {
+    if (observed->stall > 0 && !registry.watching) {
         leat__watch_install();
         registry.watching = true;
     }

@@ -28,6 +28,7 @@ struct leat__observed {
     struct leat__observed *next;
     struct leat__runtime  *runtime;
     leat_time              stall; /* 0: do not watch */
+    bool                   watch; /* else only dumps on a signal */
     bool                   asleep; /* all its workers were: look again when rung for */
     unsigned               doubts; /* looks that foreign threads kept from a verdict */
     struct leat__task     *witness; /* a task that waited for something outside when last looked */
@@ -35,7 +36,8 @@ struct leat__observed {
 };
 
 struct leat__observe_options {
-    leat_time stall;
+    bool      watch; /* for deadlocks, and for tasks that hold their worker */
+    leat_time stall; /* how long they may; 0: for ever */
     int       dump_signal; /* 0: none */
 };
 

@@ -178,16 +178,17 @@ static void wait_for_root(struct leat__runtime *runtime)
 static void observe(struct assembly *assembly)
 {
     leat_time stall = assembly->options.stall_ns;
+    const char *asked = getenv("LEAT_WATCH");
     const struct leat__observe_options options = {
+        .watch = asked && strcmp(asked, "1") == 0,
         .stall = stall == LEAT_NEVER ? 0 : stall,
         .dump_signal = assembly->dump_signal,
     };
-    const char *asked = getenv("LEAT_WATCH");
     int err;
 
     /* Off unless asked for: an idle runtime has no thread that looks, and none writes to the
      * program's log of its own accord. */
-    if (!(asked && strcmp(asked, "1") == 0) && assembly->dump_signal == 0)
+    if (!options.watch && options.dump_signal == 0)
         return;
     err = leat__observe_start(&assembly->runtime, &options);
     if (err)

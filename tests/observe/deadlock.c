@@ -110,6 +110,7 @@ static void run_scene(void)
 {
     struct timespec begin;
 
+    setenv("LEAT_WATCH", "1", 1);
     clock_gettime(CLOCK_MONOTONIC, &begin);
     expect_err(leat_run(plant, NULL, LEAT_OPTIONS(.workers = scene.workers)), -EDEADLK);
     expect_lt(since(&begin), LEAT_SEC * TEST_SLOWDOWN);
@@ -155,6 +156,7 @@ LEAT_TEST(deadlock, a_thread_of_the_program_may_still_send)
     struct leat_chan *chan;
     pthread_t thread;
 
+    setenv("LEAT_WATCH", "1", 1);
     assert_ok(leat_chan_create(&chan, sizeof(int), OPTIONS(.name = "late")));
     assert_ok(pthread_create(&thread, NULL, send_late, chan));
     expect_ok(leat_run(wait_then_receive, chan, NULL));
@@ -213,6 +215,7 @@ LEAT_TEST(deadlock, pools_and_timers_may_still_wake_somebody)
 {
     leat_task_fn *const senders[] = { doze_then_send, compute_then_send, sleep_then_send };
 
+    setenv("LEAT_WATCH", "1", 1);
     for (size_t i = 0; i < sizeof senders / sizeof senders[0]; i++) {
         late_sender = senders[i];
         expect_ok(leat_run(wait_for_sender, NULL, NULL));
@@ -231,6 +234,7 @@ LEAT_TEST(deadlock, a_wait_with_a_deadline_ends_by_itself)
 {
     struct leat_chan *chan;
 
+    setenv("LEAT_WATCH", "1", 1);
     assert_ok(leat_chan_create(&chan, sizeof(int), OPTIONS(.name = "empty")));
     expect_err(leat_run(wait_with_limit, chan, NULL), -ETIMEDOUT);
     leat_chan_free(chan);
@@ -264,6 +268,7 @@ LEAT_TEST(deadlock, none_is_reported_while_somebody_holds)
 {
     struct leat_chan *chan;
 
+    setenv("LEAT_WATCH", "1", 1);
     assert_ok(leat_chan_create(&chan, sizeof(int), OPTIONS(.name = "held")));
     expect_err(leat_run(wait_holding, chan, NULL), -ETIMEDOUT);
     leat_release();

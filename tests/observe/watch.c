@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -59,6 +60,7 @@ LEAT_TEST(watch, a_task_that_computes_for_long_is_named_with_its_stack)
     static struct lines lines = { .lock = PTHREAD_MUTEX_INITIALIZER };
     leat_time length = 400 * LEAT_MSEC;
 
+    setenv("LEAT_WATCH", "1", 1);
     expect_ok(leat_run(run_hog, &length,
                        LEAT_OPTIONS(.workers = 2, .log = keep, .log_arg = &lines)));
     expect_contains(lines.text, " \"greedy\" (fn hog) has held worker ");
@@ -80,6 +82,7 @@ LEAT_TEST(watch, a_task_that_sleeps_in_the_kernel_is_named_too)
 {
     static struct lines lines = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+    setenv("LEAT_WATCH", "1", 1);
     expect_ok(leat_run(block, NULL, LEAT_OPTIONS(.workers = 1, .log = keep, .log_arg = &lines)));
     expect_contains(lines.text, " has held worker 0 for 0.");
     expect_contains(lines.text, "    block+");
@@ -99,6 +102,7 @@ LEAT_TEST(watch, tasks_that_give_way_or_wait_are_not)
 {
     static struct lines lines = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
+    setenv("LEAT_WATCH", "1", 1);
     expect_ok(leat_run(behave, NULL, LEAT_OPTIONS(.workers = 2, .log = keep, .log_arg = &lines,
                                                   .stall_ns = 200 * LEAT_MSEC * TEST_SLOWDOWN)));
     expect_str_eq(lines.text, "");
@@ -109,8 +113,13 @@ LEAT_TEST(watch, nobody_is_named_when_it_is_turned_off)
     static struct lines lines = { .lock = PTHREAD_MUTEX_INITIALIZER };
     leat_time length = 300 * LEAT_MSEC;
 
+    setenv("LEAT_WATCH", "1", 1);
     expect_ok(leat_run(run_hog, &length, LEAT_OPTIONS(.workers = 2, .log = keep, .log_arg = &lines,
                                                       .stall_ns = LEAT_NEVER)));
+    expect_str_eq(lines.text, "");
+    unsetenv("LEAT_WATCH"); /* and nobody was asked to look */
+    expect_ok(leat_run(run_hog, &length,
+                       LEAT_OPTIONS(.workers = 2, .log = keep, .log_arg = &lines)));
     expect_str_eq(lines.text, "");
     expect_err(leat_run(run_hog, &length, LEAT_OPTIONS(.stall_ns = -1)), -EINVAL);
 }
