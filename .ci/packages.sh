@@ -20,6 +20,10 @@ package_present()
     libgtest-dev)  package_header gtest/gtest.h ;;
     libuv1-dev)    pkg-config --exists libuv ;;
     golang-go)     command -v go ;;
+    cargo | rustc) "$1" --version ;;
+    libtbb-dev)    package_header tbb/version.h ;;
+    libboost-*)    package_header "boost/$(echo "$1" | sed 's/libboost-//; s/-dev//')/detail" ;;
+    librust-*-dev) package_crate "${1#librust-}" ;;
     libclang-rt-14-dev)
         # Of whichever version clang is: the sanitizers' run time, for a static link.
         test -e "$(clang -print-resource-dir)/lib/linux/libclang_rt.tsan-$(uname -m).a" ;;
@@ -36,6 +40,13 @@ package_header()
         fi
     done
     return 1
+}
+
+# Debian writes a crate's underscores as dashes in the name of its package.
+package_crate()
+{
+    local crate=${1%-dev}
+    compgen -G "/usr/share/cargo/registry/${crate//-/[-_]}-[0-9]*"
 }
 
 packages_need()
