@@ -116,6 +116,20 @@ bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber)
     return true;
 }
 
+/* Field by field, for a walk may look at the block meanwhile: it asks the state by an atomic load,
+ * and copies the rest through the kernel, twice (task/walk.h). The context is written by the first
+ * run, the link by the first queue. */
+static inline void init_fiber(struct leat__fiber *fiber, struct leat__sched *sched)
+{
+    store_relaxed(&fiber->state, LEAT__FIBER_NONE); /* relaxed: see fiber.h */
+    fiber->stack = NULL;
+    fiber->sched = sched;
+    fiber->self = NULL;
+    fiber->group = NULL;
+    fiber->pinned = false;
+    fiber->home = 0;
+}
+
 /* A block, its fiber ready for leat__start. */
 static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, void *arg)
 {
@@ -131,8 +145,7 @@ static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, 
         return NULL;
     if (worker)
         leat__probe_count(&leat__worker_probe(worker)->spawns);
-    memset(&task->fiber, 0, sizeof task->fiber);
-    task->fiber.sched = runtime->sched;
+    init_fiber(&task->fiber, runtime->sched);
     task->waiter.fiber = NULL;
     task->fn = fn;
     task->arg = arg;
