@@ -27,11 +27,11 @@ LEAT_BEGIN
  * */
 LEAT_API int leat_dump(int fd);
 
-/* With LEAT_WATCH=1 in the environment a deadlock is reported, with a dump on standard error, when
- * every task waits for another one: no operation, timer or pool's call is under way that could wake
- * any, every thread of the process belongs to the one runtime, is its caller or is asleep in the
- * kernel on its behalf, and nobody holds. Then the waits end with -EDEADLK, so that the program
- * unwinds, and leat_run returns -EDEADLK whatever the root task returns.
+/* Deadlocks. One is reported, with a dump on standard error, when every task waits for another one:
+ * no operation, timer or pool's call is under way that could wake any, every thread of the process
+ * belongs to the one runtime, is its caller or is asleep in the kernel on its behalf, and nobody
+ * holds. Then the waits end with -EDEADLK, so that the program unwinds, and leat_run returns
+ * -EDEADLK whatever the root task returns. LEAT_WATCH=0 in the environment turns it off.
  *
  * Hold when something that leat cannot see will wake a task: no deadlock is reported until as many
  * releases have been made. Any thread; counted over the whole process. Never blocks. */

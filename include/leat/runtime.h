@@ -39,7 +39,9 @@ enum leat_log_level {
 typedef void leat_log_fn(void *arg, enum leat_log_level level, const char *line);
 
 /* Zero means the default everywhere. The environment (LEAT_WORKERS, LEAT_REACTOR, LEAT_SEED,
- * LEAT_LOG) fills what the program left at zero; an unknown value there is an error, not ignored.
+ * LEAT_LOG, LEAT_STALL_MS where 0 is never, LEAT_SIGNALS) fills what the program left at zero; an
+ * unknown value there is an error, not ignored. LEAT_WATCH=0 turns off what leat/observe.h says of
+ * deadlocks and of tasks that hold their worker.
  * LEAT_DUMP_SIGNAL, a signal's name or number, makes that signal write a dump of every task to
  * standard error (leat/observe.h); some thread outside of the runtime must take it, as the one in
  * leat_run does. */
@@ -55,10 +57,11 @@ struct leat_options {
     leat_log_fn      *log; /* default: a line on standard error, "leat: ..." */
     void             *log_arg;
     bool              pinned; /* started tasks never move between workers */
+    bool              no_signals; /* workers get none: see leat/observe.h; or LEAT_SIGNALS=0 */
     leat_time         drain_ns; /* for detached tasks to end by themselves after fn has, before
                                    they are cancelled; default: none. LEAT_NEVER: they end alone */
-    leat_time         stall_ns; /* with LEAT_WATCH=1 in the environment, a task that holds its
-                                   worker for longer is named in the log; default 100 ms */
+    leat_time         stall_ns; /* a task that holds its worker for longer is named in the log;
+                                   default LEAT_STALL_MS, else 100 ms; LEAT_NEVER: none is */
     uint64_t          reserved[6];
 };
 

@@ -6,14 +6,20 @@
  * another task can end (leat__reason.inner, or a join); every thread of the process is a worker, a
  * pool's, the watching one, leat_run's caller, or one of the kernel's for io_uring. Any other
  * thread could send to a channel in a moment, and nobody can know that it will not. All this
- * between two looks at the counters that show all workers asleep, and the same.
+ * between two looks at the counters that show all workers asleep, and the same; and once more at
+ * the next look, some milliseconds later, before anybody is told.
  *
  * A live task that waits for something outside is a witness against; the last one is asked first,
  * so that a server without requests, with a million tasks behind locks, costs one look.
  *
  * INVARIANTS
  *   I1  Only waits whose generation was seen in the deadlock are ended: whoever was woken by then,
- *       and waits anew, is left alone. */
+ *       and waits anew, is left alone.
+ *   I2  A verdict is passed on tasks that did not move while they were looked at: all workers slept
+ *       before and after, and made no turn in between (leat__sched_is_still).
+ * ORDERING
+ *   O1  The blocks are read while nobody writes them: what the workers wrote before they slept is
+ *       visible since leat__sched_is_still took the lock under which they went to sleep. */
 #include "base/check.h"
 #include "blocking/pool.h"
 #include "compute/pool.h"
@@ -87,6 +93,9 @@ static bool threads_are_ours(struct leat__runtime *runtime)
     unsigned blocking, idle, compute = leat__compute_count(runtime->compute);
 
     leat__blocking_count(runtime->blocking, &blocking, &idle);
+    /* One that starts is counted before it is there, and would hide another thread. */
+    if (idle != blocking)
+        return false;
     /* and the one that watches, and the one in leat_run */
     return count_threads() <= leat__sched_workers(runtime->sched) + blocking + compute + 2;
 }
@@ -177,14 +186,6 @@ static bool witness_speaks(const struct leat__observed *observed)
 
 /* ---- the verdict ---- */
 
-static uint64_t movement(struct leat__sched *sched)
-{
-    struct leat__probe sum;
-
-    leat__sched_probe(sched, &sum);
-    return sum.sleeps + sum.switches + sum.turns;
-}
-
 static void end_it(struct leat__runtime *runtime, const struct all_stuck *all)
 {
     /* relaxed: one thread writes it, and the end of the last task orders it for leat_run */
@@ -202,10 +203,12 @@ static void end_it(struct leat__runtime *runtime, const struct all_stuck *all)
 bool leat__deadlock_look(struct leat__observed *observed)
 {
     struct leat__runtime *runtime = observed->runtime;
-    uint64_t before = movement(runtime->sched);
     struct all_stuck all = { 0 };
+    uint64_t before, after;
     bool again = false;
 
+    if (!leat__sched_is_still(runtime->sched, &before)) /* I2, O1 */
+        return true;
     if (load_seq_cst(&holds) > 0 || leat__registry_count() > 1 || timers_are_set(runtime) ||
         witness_speaks(observed))
         return false;
@@ -215,7 +218,11 @@ bool leat__deadlock_look(struct leat__observed *observed)
     }
     if (!threads_are_ours(runtime)) {
         again = ++observed->doubts <= DOUBTS_MAX;
-    } else if (leat__sched_awake(runtime->sched) == 0 && movement(runtime->sched) == before) {
+    } else if (!leat__sched_is_still(runtime->sched, &after) || after != before ||
+               observed->suspected != before) {
+        observed->suspected = before; /* nothing moved since: then the next look tells */
+        again = true;
+    } else {
         end_it(runtime, &all);
         again = true;
     }

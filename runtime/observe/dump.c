@@ -5,6 +5,7 @@
 #include "base/clamp.h"
 #include "observe/registry.h"
 #include "platform/clock.h"
+#include "platform/fork.h"
 #include "platform/peek.h"
 #include "platform/unwind.h"
 #include "sched/sched.h"
@@ -275,5 +276,7 @@ int leat_dump(int fd)
 {
     struct leat__runtime *runtime = leat__runtime_current();
 
+    if (leat__fork_refuses())
+        return -EPERM; /* the list's lock may have been another thread's when we were forked */
     return runtime ? leat__dump_runtime(runtime, fd) : leat__registry_each(dump_one, &fd);
 }

@@ -26,8 +26,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PERIOD_MAX (50 * LEAT_MSEC)
-#define PERIOD_MIN (1 * LEAT_MSEC)
+/* Between two looks. A hog's neighbours wait for one. */
+#define PERIOD_NS       (5 * LEAT_MSEC)
+#define PERIOD_ALONE_NS (25 * LEAT_MSEC) /* one worker: there is no neighbour */
+#define PERIOD_MIN_NS   (1 * LEAT_MSEC)
+#define QUIET           2
+#define LATE_NS         (25 * LEAT_MSEC) /* by so much a look says nothing of who holds a worker */
 
 static struct {
     pthread_mutex_t        life; /* one start or stop at a time; taken before lock */
@@ -59,30 +63,38 @@ void leat__observe_ring(void)
 
 static leat_time period(void)
 {
-    leat_time shortest = PERIOD_MAX;
+    leat_time shortest = PERIOD_ALONE_NS;
 
-    for (struct leat__observed *at = registry.first; at; at = at->next)
+    for (struct leat__observed *at = registry.first; at; at = at->next) {
+        if (at->watch && leat__sched_workers(at->runtime->sched) > 1)
+            shortest = leat__time_min(shortest, PERIOD_NS);
         if (at->stall > 0)
             shortest = leat__time_min(shortest, at->stall / 2);
-    return leat__time_max(shortest, PERIOD_MIN);
+    }
+    return leat__time_max(shortest, PERIOD_MIN_NS);
 }
 
 /* Returns whether the runtime wants another look after the period. */
 static bool look(struct leat__observed *observed, leat_time now, bool late, bool wanted)
 {
     struct leat__sched *sched = observed->runtime->sched;
+    uint64_t moved;
+    bool still;
 
     if (!observed->watch)
         return false;
     if (!wanted && observed->asleep && leat__sched_is_quiet(sched))
         return false;
     observed->asleep = false;
-    if (leat__sched_awake(sched) > 0) {
+    still = leat__sched_is_still(sched, &moved);
+    if (!still || moved != observed->moved) {
+        observed->moved = moved;
+        observed->quiet = 0;
         observed->doubts = 0;
         leat__watch(observed, now, late);
         return true;
     }
-    if (leat__deadlock_look(observed))
+    if (++observed->quiet < QUIET || leat__deadlock_look(observed))
         return true;
     observed->asleep = leat__sched_ring_me(sched, &bell); /* O1 */
     return !observed->asleep;
@@ -104,7 +116,7 @@ static void await_bell(leat_time deadline)
 static void watch_all(void *unused)
 {
     leat_time last = leat__clock_now();
-    leat_time wait = PERIOD_MIN;
+    leat_time wait = PERIOD_MIN_NS;
 
     (void)unused;
     for (;;) {
@@ -119,7 +131,7 @@ static void watch_all(void *unused)
         if (exchange_relaxed(&dump_wanted, false)) /* relaxed: the bell came after it */
             dump_all();
         /* A machine or a debugger that stood still is no task's fault. */
-        late = wait != LEAT_NEVER && now - last > 3 * wait;
+        late = wait != LEAT_NEVER && now - last > wait + LATE_NS;
         wanted = exchange_relaxed(&look_wanted, false); /* relaxed: likewise */
         for (struct leat__observed *at = registry.first; at; at = at->next)
             again |= look(at, now, late || wait == LEAT_NEVER, wanted);
@@ -206,7 +218,8 @@ int leat__observe_start(struct leat__runtime *runtime, const struct leat__observ
     observed->stall = options->watch ? options->stall : 0;
     pthread_mutex_lock(&registry.life);
     pthread_mutex_lock(&registry.lock);
-    if (observed->stall > 0 && !registry.watching) {
+    observed->signals = options->signals;
+    if (observed->stall > 0 && observed->signals && !registry.watching) {
         leat__watch_install();
         registry.watching = true;
     }

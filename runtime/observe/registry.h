@@ -3,10 +3,11 @@
  * deadlock report, the watchdog of tasks that hold their worker.
  *
  * One thread for all, started with the first runtime and joined with the last. While some worker is
- * awake it looks at each a few times in the time a task may hold one (at most 20 times a second by
- * default); once all workers of all runtimes sleep, it sleeps too, without a deadline, until a
- * worker that awakes rings (leat__sched_ring_me) or a signal does. So an idle program is idle, and
- * a request after a silence pays for one wake of this thread, at most one per period. */
+ * awake, or was at the last look, it looks every few milliseconds. When nothing moved for QUIET
+ * looks it sleeps, without a deadline, until a worker that awakes rings (leat__sched_ring_me) or a
+ * signal does. So an idle program is idle. A wake costs its caller 8 us, so it is not paid for by a
+ * request: looking on for a moment is what a busy server's requests share (200 looks a second, a
+ * thousandth of a core), and only one after a silence of two looks rings. */
 #ifndef LEAT_OBSERVE_REGISTRY_H
 #define LEAT_OBSERVE_REGISTRY_H
 
@@ -29,7 +30,11 @@ struct leat__observed {
     struct leat__runtime  *runtime;
     leat_time              stall; /* 0: do not watch */
     bool                   watch; /* else only dumps on a signal */
+    bool                   signals; /* may be sent to its workers */
     bool                   asleep; /* all its workers were: look again when rung for */
+    unsigned               quiet;  /* looks in a row that found no movement */
+    uint64_t               moved;  /* all that shows that its workers go on, at the last look */
+    uint64_t               suspected; /* the movement at a look that found a deadlock */
     unsigned               doubts; /* looks that foreign threads kept from a verdict */
     struct leat__task     *witness; /* a task that waited for something outside when last looked */
     struct leat__watched   workers[];
@@ -38,6 +43,7 @@ struct leat__observed {
 struct leat__observe_options {
     bool      watch; /* for deadlocks, and for tasks that hold their worker */
     leat_time stall; /* how long they may; 0: for ever */
+    bool      signals; /* worker threads may be sent some */
     int       dump_signal; /* 0: none */
 };
 
@@ -60,7 +66,7 @@ void leat__watch_install(void);
 void leat__watch_remove(void);
 void leat__watch(struct leat__observed *observed, leat_time now, bool late);
 
-/* deadlock.c: all workers were seen asleep. Returns true to be called again after a while. */
+/* deadlock.c: all workers seem to sleep. Returns true to be called again after a while. */
 bool leat__deadlock_look(struct leat__observed *observed);
 
 #endif

@@ -133,9 +133,10 @@ static void tell_trace(struct leat__runtime *runtime, struct leat__symbols *symb
     }
 }
 
-static void tell(struct leat__runtime *runtime, unsigned index, const struct leat__task *task,
+static void tell(struct leat__observed *observed, unsigned index, const struct leat__task *task,
                  const struct leat__sight *sight, leat_time held)
 {
+    struct leat__runtime *runtime = observed->runtime;
     struct leat__symbols *symbols = malloc(sizeof *symbols);
     struct leat__text text = { .fd = -1 };
 
@@ -149,7 +150,7 @@ static void tell(struct leat__runtime *runtime, unsigned index, const struct lea
     leat__text_put(&text, " for ");
     leat__text_seconds(&text, held);
     leat__log(runtime, LEAT_LOG_WARN, "%s", leat__text_string(&text));
-    if (take_sample(runtime->sched, index))
+    if (observed->signals && take_sample(runtime->sched, index))
         tell_trace(runtime, symbols);
     leat__symbols_fini(symbols);
     free(symbols);
@@ -184,7 +185,7 @@ static void watch_worker(struct leat__observed *observed, unsigned index, leat_t
         !leat__sight_running(&sight, fiber, &task) || sight.state != LEAT__SIGHT_RUNNING)
         return;
     watched->told = held;
-    tell(observed->runtime, index, task, &sight, held);
+    tell(observed, index, task, &sight, held);
 }
 
 void leat__watch(struct leat__observed *observed, leat_time now, bool late)

@@ -63,35 +63,9 @@ static int word_from(const char *name, const char *const *words, unsigned count,
     return refuse(complaint, name, text, expected);
 }
 
-static int from_environment(struct leat_options *options, struct complaint *complaint)
-{
-    static const char *const reactors[] = { "auto", "io_uring", "epoll" };
-    static const char *const levels[] = { NULL, "error", "warn", "info", "debug" };
-    uint64_t workers = 0, seed = 0;
-    unsigned reactor = LEAT_REACTOR_AUTO, level = LEAT_LOG_DEFAULT;
-    int err;
-
-    if ((err = number_from("LEAT_WORKERS", 1, LEAT__WORKERS_MAX, &workers, complaint)) ||
-        (err = number_from("LEAT_SEED", 1, UINT64_MAX, &seed, complaint)) ||
-        (err = word_from("LEAT_REACTOR", reactors, 3, &reactor, complaint,
-                         "expected auto, io_uring or epoll")) ||
-        (err = word_from("LEAT_LOG", levels, 5, &level, complaint,
-                         "expected error, warn, info or debug")))
-        return err;
-    if (!options->workers)
-        options->workers = (unsigned)workers;
-    if (!options->seed)
-        options->seed = seed;
-    if (options->reactor == LEAT_REACTOR_AUTO)
-        options->reactor = (enum leat_reactor)reactor;
-    if (options->log_level == LEAT_LOG_DEFAULT)
-        options->log_level = (enum leat_log_level)level;
-    return 0;
-}
-
 /* LEAT_DUMP_SIGNAL: USR1, SIGUSR1 or a number. Not those that faults raise, that cannot be caught,
  * or that the watchdog uses. */
-int leat__options_dump_signal(int *ret, char *text, size_t bytes)
+static int dump_signal_from(int *ret, struct complaint *complaint)
 {
     static const struct {
         const char *name;
@@ -101,7 +75,6 @@ int leat__options_dump_signal(int *ret, char *text, size_t bytes)
         { "USR2", SIGUSR2 }, { "ALRM", SIGALRM }, { "TERM", SIGTERM },   { "PWR", SIGPWR },
         { "PROF", SIGPROF }, { "IO", SIGIO },     { "VTALRM", SIGVTALRM }, { "WINCH", SIGWINCH },
     };
-    struct complaint complaint = { text, bytes };
     const char *value = getenv("LEAT_DUMP_SIGNAL");
     const char *name = value;
     char *end;
@@ -118,10 +91,46 @@ int leat__options_dump_signal(int *ret, char *text, size_t bytes)
             *ret = signals[i].number;
     if (*ret)
         return 0;
-    return refuse(&complaint, "LEAT_DUMP_SIGNAL", value,
+    return refuse(complaint, "LEAT_DUMP_SIGNAL", value,
                   "expected HUP, INT, QUIT, USR1, USR2, ALRM, TERM, PWR, PROF, IO, VTALRM, WINCH, "
                   "or "
                   "the number of one");
+}
+
+static int from_environment(struct leat_options *options, struct leat__surroundings *surroundings,
+                            struct complaint *complaint)
+{
+    static const char *const switches[] = { "0", "1" };
+    static const char *const reactors[] = { "auto", "io_uring", "epoll" };
+    static const char *const levels[] = { NULL, "error", "warn", "info", "debug" };
+    uint64_t workers = 0, seed = 0, stall_ms = LEAT__STALL_DEFAULT / LEAT_MSEC;
+    unsigned reactor = LEAT_REACTOR_AUTO, level = LEAT_LOG_DEFAULT, watch = 1, signals = 1;
+    int err;
+
+    if ((err = number_from("LEAT_WORKERS", 1, LEAT__WORKERS_MAX, &workers, complaint)) ||
+        (err = number_from("LEAT_SEED", 1, UINT64_MAX, &seed, complaint)) ||
+        (err = word_from("LEAT_REACTOR", reactors, 3, &reactor, complaint,
+                         "expected auto, io_uring or epoll")) ||
+        (err = word_from("LEAT_LOG", levels, 5, &level, complaint,
+                         "expected error, warn, info or debug")) ||
+        (err = word_from("LEAT_WATCH", switches, 2, &watch, complaint, "expected 0 or 1")) ||
+        (err = word_from("LEAT_SIGNALS", switches, 2, &signals, complaint, "expected 0 or 1")) ||
+        (err = number_from("LEAT_STALL_MS", 0, LEAT__STALL_MS_MAX, &stall_ms, complaint)) ||
+        (err = dump_signal_from(&surroundings->dump_signal, complaint)))
+        return err;
+    surroundings->watch = watch != 0;
+    options->no_signals |= signals == 0;
+    if (!options->stall_ns)
+        options->stall_ns = stall_ms > 0 ? (leat_time)stall_ms * LEAT_MSEC : LEAT_NEVER;
+    if (!options->workers)
+        options->workers = (unsigned)workers;
+    if (!options->seed)
+        options->seed = seed;
+    if (options->reactor == LEAT_REACTOR_AUTO)
+        options->reactor = (enum leat_reactor)reactor;
+    if (options->log_level == LEAT_LOG_DEFAULT)
+        options->log_level = (enum leat_log_level)level;
+    return 0;
 }
 
 static int check(const struct leat_options *options, struct complaint *complaint)
@@ -159,8 +168,9 @@ static void log_to_stderr(void *arg, enum leat_log_level level, const char *line
     fprintf(stderr, "leat: %s%s\n", names[level], line);
 }
 
-int leat__options_resolve(struct leat_options *ret, const struct leat_options *asked,
-                          const struct leat__cpus *cpus, char *text, size_t bytes)
+int leat__options_resolve(struct leat_options *ret, struct leat__surroundings *surroundings,
+                          const struct leat_options *asked, const struct leat__cpus *cpus,
+                          char *text, size_t bytes)
 {
     struct complaint complaint = { text, bytes };
     int err;
@@ -178,7 +188,7 @@ int leat__options_resolve(struct leat_options *ret, const struct leat_options *a
     ret->size = sizeof *ret;
     err = check(ret, &complaint);
     if (!err)
-        err = from_environment(ret, &complaint);
+        err = from_environment(ret, surroundings, &complaint);
     if (err)
         return err;
     if (!ret->workers)
@@ -189,8 +199,6 @@ int leat__options_resolve(struct leat_options *ret, const struct leat_options *a
         ret->stack_bytes = LEAT__STACK_BYTES;
     if (!ret->blocking_max)
         ret->blocking_max = LEAT__BLOCKING_DEFAULT;
-    if (!ret->stall_ns)
-        ret->stall_ns = LEAT__STALL_DEFAULT;
     if (!ret->seed)
         ret->seed = leat__seed();
     if (ret->log_level == LEAT_LOG_DEFAULT)

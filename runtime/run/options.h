@@ -13,12 +13,19 @@
 #define LEAT__BLOCKING_DEFAULT  256
 #define LEAT__BLOCKING_MAX      10000
 #define LEAT__STALL_DEFAULT     (100 * LEAT_MSEC)
+#define LEAT__STALL_MS_MAX      86400000
+
+/* What only the environment says. */
+struct leat__surroundings {
+    bool watch;       /* LEAT_WATCH is not 0 */
+    int  dump_signal; /* LEAT_DUMP_SIGNAL; 0: none */
+};
 
 /* Fill *ret from `asked` (NULL: nothing), then the environment, then the defaults. On failure
  * *complaint is a sentence for the user, in static memory or the caller's buffer.
  * Returns 0 or -EINVAL. */
-int leat__options_dump_signal(int *ret, char *complaint, size_t complaint_bytes); /* 0: none */
-int leat__options_resolve(struct leat_options *ret, const struct leat_options *asked,
-                          const struct leat__cpus *cpus, char *complaint, size_t complaint_bytes);
+int leat__options_resolve(struct leat_options *ret, struct leat__surroundings *surroundings,
+                          const struct leat_options *asked, const struct leat__cpus *cpus,
+                          char *complaint, size_t complaint_bytes);
 
 #endif

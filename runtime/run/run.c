@@ -34,7 +34,7 @@
 struct assembly {
     struct leat__runtime    runtime;
     struct leat_options     options;
-    int                     dump_signal; /* 0: none */
+    struct leat__surroundings surroundings;
     struct leat__cpus       cpus;
     struct leat__reactor  **reactors;
     struct leat__poller   **pollers;
@@ -178,16 +178,14 @@ static void wait_for_root(struct leat__runtime *runtime)
 static void observe(struct assembly *assembly)
 {
     leat_time stall = assembly->options.stall_ns;
-    const char *asked = getenv("LEAT_WATCH");
     const struct leat__observe_options options = {
-        .watch = asked && strcmp(asked, "1") == 0,
+        .watch = assembly->surroundings.watch,
         .stall = stall == LEAT_NEVER ? 0 : stall,
-        .dump_signal = assembly->dump_signal,
+        .signals = !assembly->options.no_signals,
+        .dump_signal = assembly->surroundings.dump_signal,
     };
     int err;
 
-    /* Off unless asked for: an idle runtime has no thread that looks, and none writes to the
-     * program's log of its own accord. */
     if (!options.watch && options.dump_signal == 0)
         return;
     err = leat__observe_start(&assembly->runtime, &options);
@@ -260,11 +258,9 @@ int leat_run(int (*fn)(void *arg), void *arg, const struct leat_options *options
     }
     err = leat__cpus_probe(&assembly->cpus, NULL);
     if (!err)
-        err = leat__options_resolve(&assembly->options, options, &assembly->cpus,
-                                    assembly->complaint, sizeof assembly->complaint);
-    if (!err)
-        err = leat__options_dump_signal(&assembly->dump_signal, assembly->complaint,
-                                        sizeof assembly->complaint);
+        err = leat__options_resolve(&assembly->options, &assembly->surroundings, options,
+                                    &assembly->cpus, assembly->complaint,
+                                    sizeof assembly->complaint);
     if (!err) {
         leat__overflow_install();
         err = run(assembly, fn, arg);

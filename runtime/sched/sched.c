@@ -147,6 +147,21 @@ unsigned leat__sched_awake(struct leat__sched *sched)
     return leat__idle_count_awake(&sched->idle);
 }
 
+/* Under the lock that going to sleep takes (so it releases to us what was written before), and that
+ * a worker takes which awakes: it then makes a turn before it sleeps again, which is counted. */
+bool leat__sched_is_still(struct leat__sched *sched, uint64_t *movement)
+{
+    struct leat__probe sum;
+    bool still;
+
+    leat__lock(&sched->idle.lock);
+    still = leat__sched_awake(sched) == 0;
+    leat__unlock(&sched->idle.lock);
+    leat__sched_probe(sched, &sum);
+    *movement = sum.turns + sum.switches;
+    return still;
+}
+
 void leat__sched_signal(struct leat__sched *sched, unsigned index)
 {
     pthread_kill(sched->workers[index].thread.handle, LEAT__WATCH_SIGNAL);

@@ -136,6 +136,10 @@ void leat__sched_probe(const struct leat__sched *sched, struct leat__probe *ret)
 /* For whoever watches from outside of the workers. Their threads take one signal. */
 #define LEAT__WATCH_SIGNAL SIGURG
 unsigned leat__sched_awake(struct leat__sched *sched); /* workers, at this instant */
+
+/* Do all workers sleep? Then *movement is a number that is another one after any of them did
+ * anything, and all that they wrote before they went to sleep is visible to the caller. */
+bool     leat__sched_is_still(struct leat__sched *sched, uint64_t *movement);
 void     leat__sched_signal(struct leat__sched *sched, unsigned index); /* a worker's thread */
 
 /* Ask the next worker that awakes to set *bell (an atomic of 32 bits) to 1 and wake the futex
