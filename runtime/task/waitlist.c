@@ -20,6 +20,18 @@ void leat__waitlist_push(struct leat__waitlist *list, struct leat__waitnode *nod
     node->linked = true;
 }
 
+void leat__waitlist_push_first(struct leat__waitlist *list, struct leat__waitnode *node)
+{
+    node->next = list->first;
+    node->prev = NULL;
+    if (list->first)
+        list->first->prev = node;
+    else
+        list->last = node;
+    list->first = node;
+    node->linked = true;
+}
+
 void leat__waitlist_remove(struct leat__waitlist *list, struct leat__waitnode *node)
 {
     if (!node->linked)

@@ -36,6 +36,7 @@ static inline bool leat__waitlist_empty(const struct leat__waitlist *list)
 }
 
 void leat__waitlist_push(struct leat__waitlist *list, struct leat__waitnode *node);
+void leat__waitlist_push_first(struct leat__waitlist *list, struct leat__waitnode *node);
 void leat__waitlist_remove(struct leat__waitlist *list, struct leat__waitnode *node);
 
 /* Take the first waiter whose wait can be won off the list; NULL when there is none. The caller

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c
- * model: sources sync/semaphore.c sync/waitgroup.c
+ * model: sources sync/permits.c sync/semaphore.c sync/waitgroup.c
  * model: flags -DLEAT__LOCK_SPINS=0
  *
  * Semaphores and wait groups: permits are conserved and given in order, whatever is cancelled, and
