@@ -18,6 +18,7 @@
 #include <leat/api.h>
 #include <leat/chan.h>
 #include <leat/compute.h>
+#include <leat/embed.h>
 #include <leat/errno.h>
 #include <leat/error.h>
 #include <leat/file.h>

@@ -108,8 +108,9 @@ LEAT_API void leat_runtime_release(struct leat_runtime *runtime);
  * fn runs in the name of the caller: inside the caller's scopes, so that their deadline and their
  * cancel end its blocking calls.
  * Returns fn's result; -ESHUTDOWN once the runtime's leat_run function has returned (calls under
- * way are waited for before leat_run returns), -ENOMEM, -ECANCELED or -ETIMEDOUT: fn was not
- * called. Cancel: the call returns when fn does. */
+ * way are waited for before leat_run returns), -ENOMEM, -ECANCELED or -ETIMEDOUT, -EDEADLK (the
+ * thread of an embedded runtime, between steps): fn was not called.
+ * Cancel: the call returns when fn does. */
 LEAT_API LEAT_MUST_CHECK int leat_call(struct leat_runtime *runtime, int (*fn)(void *arg),
                                        void *arg);
 

@@ -183,6 +183,25 @@ void leat__thread_block_signals(void)
     pthread_sigmask(SIG_BLOCK, &blocked, NULL);
 }
 
+void leat__thread_signals_open(struct leat__thread_signals *signals, int open_signal)
+{
+    stack_t now;
+    sigset_t open;
+
+    sigemptyset(&open);
+    sigaddset(&open, open_signal);
+    pthread_sigmask(SIG_UNBLOCK, &open, &signals->mask_before);
+    signals->stack = NULL;
+    if (sigaltstack(NULL, &now) == 0 && (now.ss_flags & SS_DISABLE))
+        signals->stack = give_signal_stack(&signals->stack_before);
+}
+
+void leat__thread_signals_close(struct leat__thread_signals *signals)
+{
+    take_signal_stack(signals->stack, &signals->stack_before);
+    pthread_sigmask(SIG_SETMASK, &signals->mask_before, NULL);
+}
+
 int leat__thread_id(void)
 {
     return (int)syscall(SYS_gettid);

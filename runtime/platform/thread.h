@@ -11,6 +11,7 @@
 
 #include "platform/cpu.h"
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -46,6 +47,16 @@ int leat__thread_unbind(const struct leat__cpus *cpus);
 
 /* Block all signals on the calling thread but those a thread raises by its own faults. */
 void leat__thread_block_signals(void);
+
+/* The calling thread, which somebody else started, is to be a worker for a while: a stack for
+ * handlers with SA_ONSTACK, unless it has one, and the open signal let through. close undoes it. */
+struct leat__thread_signals {
+    char    *stack; /* NULL: it has one of its own, or there is no memory */
+    stack_t  stack_before;
+    sigset_t mask_before;
+};
+void leat__thread_signals_open(struct leat__thread_signals *signals, int open_signal);
+void leat__thread_signals_close(struct leat__thread_signals *signals);
 
 /* The kernel's number for the calling thread (a system call: keep it). */
 int leat__thread_id(void);

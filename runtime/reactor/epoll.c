@@ -239,15 +239,19 @@ static void set_timer(struct epoll *epoll, leat_time deadline)
 static unsigned collect(struct epoll *epoll, const struct timespec *limit)
 {
     struct epoll_event events[EVENTS_MAX];
-    int count = wait_for(epoll, events, limit); /* a signal's -1 is no event */
     unsigned readied = 0;
+    int count;
 
-    for (int i = 0; i < count; i++) {
-        if (events[i].data.u64 == TIMER)
-            epoll->timer = LEAT_NEVER; /* fired: not armed any more */
-        else if (events[i].data.u64 != WAKE)
-            readied += serve(epoll, (int)events[i].data.u64, events[i].events);
-    }
+    do {
+        count = wait_for(epoll, events, limit); /* a signal's -1 is no event */
+        for (int i = 0; i < count; i++) {
+            if (events[i].data.u64 == TIMER)
+                epoll->timer = LEAT_NEVER; /* fired: not armed any more */
+            else if (events[i].data.u64 != WAKE)
+                readied += serve(epoll, (int)events[i].data.u64, events[i].events);
+        }
+        limit = &(const struct timespec){ 0 };
+    } while (count == EVENTS_MAX && readied == 0); /* more may be there, and nobody would look */
     return readied;
 }
 
@@ -289,6 +293,17 @@ static void epoll_sleep(struct leat__poller *poller, leat_time deadline)
     }
 }
 
+/* Nested in the other instance, which sees what wakes this one. */
+static int epoll_watch(struct leat__reactor *reactor, int epoll_fd, uint64_t tag)
+{
+    return leat__reactor_add(epoll_fd, epoll_of(reactor)->fd, tag);
+}
+
+static bool epoll_doze(struct leat__poller *poller)
+{
+    return epoll_poll(poller) == 0 && leat__reactor_doze(&epoll_here(poller)->reactor);
+}
+
 /* ---- making ---- */
 
 static void epoll_destroy(struct leat__reactor *reactor)
@@ -311,15 +326,8 @@ static const struct leat__reactor_kind kind = {
     .submit = epoll_submit,
     .cancel = epoll_cancel,
     .destroy = epoll_destroy,
+    .watch = epoll_watch,
 };
-
-/* An fd of our own, edge-triggered and for good: it fires anew at each write, and is never read. */
-static int watch(struct epoll *epoll, int fd, uint64_t tag)
-{
-    struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = tag };
-
-    return epoll_ctl(epoll->fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
-}
 
 static int make_clock(struct epoll *epoll)
 {
@@ -331,7 +339,7 @@ static int make_clock(struct epoll *epoll)
                 _NSIG / 8) >= 0)
         return 0;
     epoll->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    return epoll->timer_fd < 0 ? -errno : watch(epoll, epoll->timer_fd, TIMER);
+    return epoll->timer_fd < 0 ? -errno : leat__reactor_add(epoll->fd, epoll->timer_fd, TIMER);
 }
 
 int leat__epoll_create(struct leat__reactor **ret)
@@ -344,6 +352,7 @@ int leat__epoll_create(struct leat__reactor **ret)
     *epoll = (struct epoll){ .timer_fd = -1 };
     epoll->reactor.poller.poll = epoll_poll;
     epoll->reactor.poller.sleep = epoll_sleep;
+    epoll->reactor.poller.doze = epoll_doze;
     epoll->fd = epoll_create1(EPOLL_CLOEXEC);
     if (epoll->fd < 0) {
         err = -errno;
@@ -356,7 +365,8 @@ int leat__epoll_create(struct leat__reactor **ret)
         free(epoll);
         return err;
     }
-    err = watch(epoll, epoll->reactor.wake_fd, WAKE);
+    /* A fd of our own, for good: it fires anew at each write, and is never read. */
+    err = leat__reactor_add(epoll->fd, epoll->reactor.wake_fd, WAKE);
     if (err == 0)
         err = make_clock(epoll);
     if (err) {

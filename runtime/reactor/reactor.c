@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -39,6 +40,7 @@ int leat__reactor_init(struct leat__reactor *reactor, const struct leat__reactor
 {
     reactor->kind = kind;
     reactor->poller.wake = leat__reactor_wake;
+    reactor->poller.rouse = leat__reactor_get_up;
     leat__list_init(&reactor->late);
     reactor->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     return reactor->wake_fd < 0 ? -errno : 0;
@@ -77,4 +79,16 @@ void leat__reactor_rouse(struct leat__reactor *reactor)
 {
     /* O1: acquires what wakers pushed. Whoever wakes after this finds AWAKE and marks it. */
     (void)exchange_acquire(&reactor->signal, LEAT__REACTOR_AWAKE);
+}
+
+void leat__reactor_get_up(struct leat__poller *poller)
+{
+    leat__reactor_rouse(leat__container_of(poller, struct leat__reactor, poller));
+}
+
+int leat__reactor_add(int epoll_fd, int fd, uint64_t tag)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLET, .data.u64 = tag };
+
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0 ? -errno : 0;
 }

@@ -64,6 +64,11 @@ struct leat__reactor_kind {
     void (*cancel)(struct leat__reactor *reactor, struct leat__op *op);
 
     void (*destroy)(struct leat__reactor *reactor);
+
+    /* Of a reactor that is not in use yet: put it into an epoll instance, edge-triggered, with
+     * `tag`, which from then on says when a dozing owner has a reason to look. Its owner never
+     * sleeps in it. Returns 0 or -errno. */
+    int (*watch)(struct leat__reactor *reactor, int epoll_fd, uint64_t tag);
 };
 
 struct leat__reactor {
@@ -101,8 +106,12 @@ int leat__epoll_create(struct leat__reactor **ret);
 int  leat__reactor_init(struct leat__reactor *reactor, const struct leat__reactor_kind *kind);
 void leat__reactor_fini(struct leat__reactor *reactor);
 
-/* The poller's wake, the same for both. */
+/* The poller's wake and rouse, the same for both. */
 void leat__reactor_wake(struct leat__poller *poller);
+void leat__reactor_get_up(struct leat__poller *poller);
+
+/* Add a descriptor of the reactor's to an epoll instance, edge-triggered. Returns 0 or -errno. */
+int leat__reactor_add(int epoll_fd, int fd, uint64_t tag);
 
 /* Before a sleep: false when there is a reason not to. After it: true when somebody woke us. */
 bool leat__reactor_doze(struct leat__reactor *reactor);

@@ -284,6 +284,29 @@ static void uring_sleep(struct leat__poller *poller, leat_time deadline)
     (void)reap(uring);
 }
 
+/* Its completions, those that wait for the owner to enter too, are told by the eventfd that ends
+ * its sleeps otherwise; that one's own poll is left out, or each completion would make another. */
+static int uring_watch(struct leat__reactor *reactor, int epoll_fd, uint64_t tag)
+{
+    struct uring *uring = uring_of(reactor);
+    int err = io_uring_register_eventfd(&uring->ring, reactor->wake_fd);
+
+    uring->wake_armed = err == 0;
+    return err ? err : leat__reactor_add(epoll_fd, reactor->wake_fd, tag);
+}
+
+static bool uring_doze(struct leat__poller *poller)
+{
+    struct uring *uring = uring_here(poller);
+    unsigned readied = leat__reactor_turn(&uring->reactor);
+
+    catch_up(uring);
+    if (io_uring_sq_ready(&uring->ring) > 0 ||
+        IO_URING_READ_ONCE(*uring->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))
+        enter(uring);
+    return readied + reap(uring) == 0 && leat__reactor_doze(&uring->reactor);
+}
+
 /* ---- making ---- */
 
 static void uring_destroy(struct leat__reactor *reactor)
@@ -301,6 +324,7 @@ static const struct leat__reactor_kind kind = {
     .submit = uring_submit,
     .cancel = uring_cancel,
     .destroy = uring_destroy,
+    .watch = uring_watch,
 };
 
 /* The best set of flags this kernel takes. */
@@ -378,6 +402,7 @@ int leat__uring_create(struct leat__reactor **ret, const char **why)
     *uring = (struct uring){ 0 };
     uring->reactor.poller.poll = uring_poll;
     uring->reactor.poller.sleep = uring_sleep;
+    uring->reactor.poller.doze = uring_doze;
     leat__list_init(&uring->backlog);
     leat__list_init(&uring->recalls);
     err = make_ring(&uring->ring);

@@ -170,7 +170,7 @@ static void log_to_stderr(void *arg, enum leat_log_level level, const char *line
 
 int leat__options_resolve(struct leat_options *ret, struct leat__surroundings *surroundings,
                           const struct leat_options *asked, const struct leat__cpus *cpus,
-                          char *text, size_t bytes)
+                          unsigned workers, char *text, size_t bytes)
 {
     struct complaint complaint = { text, bytes };
     int err;
@@ -192,7 +192,7 @@ int leat__options_resolve(struct leat_options *ret, struct leat__surroundings *s
     if (err)
         return err;
     if (!ret->workers)
-        ret->workers = cpus->count < LEAT__WORKERS_MAX ? cpus->count : LEAT__WORKERS_MAX;
+        ret->workers = workers < LEAT__WORKERS_MAX ? workers : LEAT__WORKERS_MAX;
     if (!ret->compute_threads)
         ret->compute_threads = cpus->count < LEAT__WORKERS_MAX ? cpus->count : LEAT__WORKERS_MAX;
     if (!ret->stack_bytes)

@@ -21,11 +21,12 @@ struct leat__surroundings {
     int  dump_signal; /* LEAT_DUMP_SIGNAL; 0: none */
 };
 
-/* Fill *ret from `asked` (NULL: nothing), then the environment, then the defaults. On failure
- * *complaint is a sentence for the user, in static memory or the caller's buffer.
+/* Fill *ret from `asked` (NULL: nothing), then the environment, then the defaults, of which
+ * `workers` is one. On failure *complaint is a sentence for the user, in static memory or the
+ * caller's buffer.
  * Returns 0 or -EINVAL. */
 int leat__options_resolve(struct leat_options *ret, struct leat__surroundings *surroundings,
                           const struct leat_options *asked, const struct leat__cpus *cpus,
-                          char *complaint, size_t complaint_bytes);
+                          unsigned workers, char *complaint, size_t complaint_bytes);
 
 #endif

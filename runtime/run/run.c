@@ -1,171 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* leat_run: assemble a runtime, run the root task, drain, stop, take apart.
- *
- * Built from the bottom up and torn down in reverse, each part by its own create and destroy; a
- * part that was not built is NULL, which every destroy takes. The calling thread only waits: it
- * keeps the program's signals and its own affinity, and workers come and go with the runtime. */
-#include "base/check.h"
-#include "blocking/pool.h"
-#include "compute/pool.h"
-#include "observe/overflow.h"
-#include "observe/registry.h"
-#include "platform/clock.h"
+/* leat_run: assemble a runtime, run the root task, drain, stop, take apart. The calling thread only
+ * waits: it keeps the program's signals and its own affinity, and workers come and go with the
+ * runtime. */
 #include "platform/futex.h"
-#include "platform/support.h"
-#include "platform/switch.h"
-#include "reactor/reactor.h"
-#include "run/fork.h"
-#include "run/options.h"
-#include "sched/sched.h"
-#include "task/call.h"
-#include "task/drain.h"
-#include "task/runtime.h"
-#include "task/task.h"
+#include "run/assembly.h"
 
 #include <leat/error.h>
-#include <leat/pool.h>
 #include <leat/runtime.h>
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-struct assembly {
-    struct leat__runtime    runtime;
-    struct leat_options     options;
-    struct leat__surroundings surroundings;
-    struct leat__cpus       cpus;
-    struct leat__reactor  **reactors;
-    struct leat__poller   **pollers;
-    struct leat__ticker   **tickers;
-    const char             *fallback; /* why not io_uring; NULL: it is, or epoll was asked for */
-    char                    complaint[256];
-    int                   (*fn)(void *arg);
-    void                   *arg;
-};
-
-static int build_reactors(struct assembly *assembly)
-{
-    unsigned workers = assembly->options.workers;
-    enum leat_reactor kind = assembly->options.reactor;
-
-    assembly->reactors = calloc(workers, sizeof *assembly->reactors);
-    assembly->pollers = calloc(workers, sizeof *assembly->pollers);
-    assembly->tickers = calloc(workers, sizeof *assembly->tickers);
-    assembly->runtime.wheels = calloc(workers, sizeof *assembly->runtime.wheels);
-    if (!assembly->reactors || !assembly->pollers || !assembly->tickers ||
-        !assembly->runtime.wheels)
-        return -ENOMEM;
-    for (unsigned i = 0; i < workers; i++) {
-        const char *why = NULL;
-        int err = leat__reactor_create(&assembly->reactors[i], kind, &why);
-
-        if (err) {
-            snprintf(assembly->complaint, sizeof assembly->complaint, "the reactor %s%s",
-                     why ? "was refused: " : "could not be created", why ? why : "");
-            return err;
-        }
-        if (why)
-            assembly->fallback = why;
-        /* All workers get what the first one got. */
-        assembly->runtime.reactor = leat__reactor_name(assembly->reactors[i]);
-        kind = strcmp(assembly->runtime.reactor, "epoll") == 0 ? LEAT_REACTOR_EPOLL
-                                                               : LEAT_REACTOR_IO_URING;
-        assembly->reactors[i]->offload = leat_blocking;
-        assembly->pollers[i] = &assembly->reactors[i]->poller;
-        leat__wheel_init(&assembly->runtime.wheels[i], leat__clock_now());
-        assembly->tickers[i] = &assembly->runtime.wheels[i].ticker;
-    }
-    return 0;
-}
-
-static int build_sched(struct assembly *assembly)
-{
-    const struct leat_options *options = &assembly->options;
-    struct leat__sched_options wanted = {
-        .workers = options->workers,
-        /* With fewer workers than CPUs nothing is bound, so that two programs don't meet on the
-         * first CPUs of the machine. */
-        .bind = options->workers == assembly->cpus.allowed,
-        .stack_bytes = 2 * options->stack_bytes,
-        .seed = options->seed,
-        .runtime = &assembly->runtime,
-        .body = leat__task_body,
-        .pollers = assembly->pollers,
-        .tickers = assembly->tickers,
-    };
-    int err = leat__sched_create(&assembly->runtime.sched, &wanted);
-
-    for (unsigned i = 0; !err && i < options->workers; i++)
-        err = leat__slab_attach(leat__sched_worker(assembly->runtime.sched, i));
-    return err;
-}
-
-static int build(struct assembly *assembly)
-{
-    struct leat__runtime *runtime = &assembly->runtime;
-    const struct leat_options *options = &assembly->options;
-    int err;
-
-    leat__slabs_init(&runtime->slabs);
-    leat__records_init(&runtime->records);
-    leat__drain_init(runtime);
-    runtime->stack_bytes = options->stack_bytes;
-    runtime->pinned = options->pinned;
-    runtime->log = options->log;
-    runtime->log_arg = options->log_arg;
-    runtime->log_level = options->log_level;
-    err = leat__calls_open(runtime);
-    if (!err)
-        err = build_reactors(assembly);
-    if (!err)
-        err = leat__blocking_create(&runtime->blocking, runtime, options->blocking_max,
-                                    &assembly->cpus);
-    if (!err)
-        err = leat__compute_create(&runtime->compute, runtime, options->compute_threads,
-                                   &assembly->cpus);
-    if (!err)
-        err = build_sched(assembly);
-    return err;
-}
-
-static void take_apart(struct assembly *assembly)
-{
-    struct leat__runtime *runtime = &assembly->runtime;
-    unsigned workers = assembly->options.workers;
-
-    leat__calls_fini(runtime);
-    if (runtime->sched)
-        for (unsigned i = 0; i < workers; i++)
-            leat__slab_detach(leat__sched_worker(runtime->sched, i));
-    leat__sched_destroy(runtime->sched);
-    leat__compute_destroy(runtime->compute);
-    leat__blocking_destroy(runtime->blocking);
-    for (unsigned i = 0; assembly->reactors && i < workers; i++)
-        leat__reactor_destroy(assembly->reactors[i]);
-    leat__records_fini(&runtime->records);
-    leat__slabs_fini(&runtime->slabs);
-    free(runtime->wheels);
-    free(assembly->reactors);
-    free(assembly->pollers);
-    free(assembly->tickers);
-}
-
-/* One line that says what was found and chosen. */
-static void report(struct assembly *assembly)
-{
-    struct leat__runtime *runtime = &assembly->runtime;
-
-    leat__log(runtime, LEAT_LOG_INFO,
-              "%u workers (%s), %s%s%s%s, stacks %zu KiB guarded by %s, switch by %s, seed %llu",
-              assembly->options.workers, assembly->cpus.reason, runtime->reactor,
-              assembly->fallback ? " (no io_uring: " : "",
-              assembly->fallback ? assembly->fallback : "",
-              assembly->fallback ? ")" : "", runtime->stack_bytes / 1024,
-              leat__sched_guard(runtime->sched), leat__switch_name(),
-              (unsigned long long)assembly->options.seed);
-}
 
 static void wait_for_root(struct leat__runtime *runtime)
 {
@@ -174,104 +18,19 @@ static void wait_for_root(struct leat__runtime *runtime)
         (void)leat__futex_wait((uint32_t *)(void *)&runtime->done, 0, LEAT_NEVER);
 }
 
-/* Without it the program runs all the same, only unseen. */
-static void observe(struct assembly *assembly)
-{
-    leat_time stall = assembly->options.stall_ns;
-    const struct leat__observe_options options = {
-        .watch = assembly->surroundings.watch,
-        .stall = stall == LEAT_NEVER ? 0 : stall,
-        .signals = !assembly->options.no_signals,
-        .dump_signal = assembly->surroundings.dump_signal,
-    };
-    int err;
-
-    if (!options.watch && options.dump_signal == 0)
-        return;
-    err = leat__observe_start(&assembly->runtime, &options);
-    if (err)
-        leat__log(&assembly->runtime, LEAT_LOG_WARN,
-                  "nobody watches for deadlocks and long turns, or dumps on a signal (%s)",
-                  leat_error_name(err));
-}
-
-static int root_task(void *arg)
-{
-    struct assembly *assembly = arg;
-    int result = assembly->fn(assembly->arg);
-
-    leat__calls_close(&assembly->runtime); /* before the drain: calls may detach tasks */
-    leat__drain(&assembly->runtime, assembly->options.drain_ns);
-    return result;
-}
-
-static int run(struct assembly *assembly, int (*fn)(void *arg), void *arg)
-{
-    struct leat__runtime *runtime = &assembly->runtime;
-    int err = build(assembly);
-
-    if (err)
-        return err;
-    assembly->fn = fn;
-    assembly->arg = arg;
-    err = leat__task_start_root(runtime, root_task, assembly);
-    if (err)
-        return err;
-    err = leat__sched_start(runtime->sched);
-    if (err) {
-        snprintf(assembly->complaint, sizeof assembly->complaint,
-                 "the worker threads could not be started");
-        return err;
-    }
-    report(assembly);
-    observe(assembly);
-    wait_for_root(runtime);
-    leat__observe_stop(runtime);
-    /* Phase two: every task has ended with the root's scopes; only pools and workers are left. */
-    leat__compute_stop(runtime->compute);
-    leat__blocking_stop(runtime->blocking);
-    leat__sched_stop(runtime->sched);
-    /* relaxed: whoever wrote it was joined */
-    return load_relaxed(&runtime->deadlocked) ? -EDEADLK : runtime->result;
-}
-
 int leat_run(int (*fn)(void *arg), void *arg, const struct leat_options *options)
 {
-    struct assembly *assembly;
-    const char *sentence;
-    int err;
+    struct leat__assembly *assembly;
+    int err = leat__assembly_create(&assembly, options, false);
 
-    if (leat__worker_current())
-        return -EDEADLK; /* it would hold this worker for as long as the other runtime runs */
-    err = leat__platform_check(&sentence);
-    if (err) {
-        fprintf(stderr, "leat: %s\n", sentence);
-        return err;
-    }
-    err = leat__fork_enter();
     if (err)
         return err;
-    assembly = calloc(1, sizeof *assembly);
-    if (!assembly) {
-        leat__fork_leave();
-        return -ENOMEM;
-    }
-    err = leat__cpus_probe(&assembly->cpus, NULL);
-    if (!err)
-        err = leat__options_resolve(&assembly->options, &assembly->surroundings, options,
-                                    &assembly->cpus, assembly->complaint,
-                                    sizeof assembly->complaint);
+    err = leat__assembly_start(assembly, fn, arg);
     if (!err) {
-        leat__overflow_install();
-        err = run(assembly, fn, arg);
-        take_apart(assembly);
-        leat__overflow_remove();
+        wait_for_root(&assembly->runtime);
+        err = leat__assembly_stop(assembly);
     }
-    if (assembly->complaint[0])
-        fprintf(stderr, "leat: %s (%s)\n", assembly->complaint, leat_error_name(err));
-    leat__cpus_fini(&assembly->cpus);
-    free(assembly);
-    leat__fork_leave();
+    leat__assembly_destroy(assembly, err);
     return err;
 }
 

@@ -188,7 +188,7 @@ struct leat__fiber *leat__search(struct leat__worker *worker)
             worker->spin_ns = SPIN_NS;
             return NULL; /* the loop looks there, and leat__idle does not sleep beside it */
         }
-        if (worker->spin_ns < SPIN_NS_MIN)
+        if (worker->spin_ns < SPIN_NS_MIN || worker->driven)
             return NULL;
         if (until == 0) {
             until = leat__clock_now() + worker->spin_ns;
@@ -256,32 +256,35 @@ static __attribute__((noinline)) void ring(struct leat__sched *sched)
     leat__futex_wake(bell, 1);
 }
 
-/* Sleep in the reactor until there is something to do. Returns also without having slept. */
-void leat__idle(struct leat__worker *worker)
+/* Count the worker as asleep, and see whether it may be. Returns when it has to awake; 0: it has to
+ * stay. */
+static leat_time lie_down(struct leat__worker *worker)
 {
     struct leat__sched *sched = worker->sched;
-    bool sentinel = stand_sentinel(sched); /* before we count as asleep, or offers would wake us */
-    bool look = leat__idle_sleep(&sched->idle, worker->face.index, worker->searching);
-    bool stay = (look && queued(sched)) || !leat__inbox_is_empty(&worker->inbox) ||
-                load_relaxed(&sched->stopping); /* relaxed: stop's wake is remembered */
-    leat_time slept = 0;
+    bool look;
 
-    if (!stay) {
-        leat_time due = worker->due;
-        leat_time start = leat__clock_now();
+    /* before we count as asleep, or offers would wake us */
+    worker->sentinel = stand_sentinel(sched);
+    look = leat__idle_sleep(&sched->idle, worker->face.index, worker->searching);
+    if ((look && queued(sched)) || !leat__inbox_is_empty(&worker->inbox) ||
+        load_relaxed(&sched->stopping)) /* relaxed: stop's wake is remembered */
+        return 0;
+    if (worker->sentinel && retreat(sched))
+        worker->sentinel = false;
+    leat__probe_count(&worker->face.probe.sleeps);
+    return worker->sentinel
+               ? leat__time_min(worker->due, leat__clock_now() + LEAT__SENTINEL_NS)
+               : worker->due;
+}
 
-        if (sentinel && retreat(sched))
-            sentinel = false;
-        if (sentinel)
-            due = leat__time_min(due, start + LEAT__SENTINEL_NS);
-        leat__probe_count(&worker->face.probe.sleeps);
-        worker->poller->sleep(worker->poller, due);
-        worker->face.looked = 0; /* the turns before are not timed by what comes after */
-        slept = leat__clock_now() - start;
-    }
-    if (sentinel)
+/* Count it as awake; `slept`: for how long it was not. */
+static void get_up(struct leat__worker *worker, leat_time slept)
+{
+    struct leat__sched *sched = worker->sched;
+
+    if (worker->sentinel)
         store_relaxed(&sched->sentinel, false); /* relaxed: we are awake ourselves */
-    worker->guarded = sentinel;
+    worker->guarded = worker->sentinel;
     worker->searching = !leat__idle_leave(&sched->idle, worker->face.index);
     if (slept < SHORT_SLEEP_NS && (worker->searching || !leat__inbox_is_empty(&worker->inbox)))
         worker->spin_ns = SPIN_NS;
@@ -289,4 +292,43 @@ void leat__idle(struct leat__worker *worker)
     fence_seq_cst(); /* O1: pairs with the fence in retreat, and with that in leat__sched_ring_me */
     if (__builtin_expect(load_relaxed(&sched->bell) != NULL, 0)) /* relaxed: ordered by the fence */
         ring(sched);
+}
+
+/* Sleep in the reactor until there is something to do. Returns also without having slept. */
+void leat__idle(struct leat__worker *worker)
+{
+    leat_time due = lie_down(worker);
+    leat_time slept = 0;
+
+    if (due != 0) {
+        leat_time start = leat__clock_now();
+
+        worker->poller->sleep(worker->poller, due);
+        worker->face.looked = 0; /* the turns before are not timed by what comes after */
+        slept = leat__clock_now() - start;
+    }
+    get_up(worker, slept);
+}
+
+/* The same in two halves, for a driven worker, whose thread sleeps elsewhere meanwhile. Returns
+ * false when there is something to do. */
+bool leat__idle_rest(struct leat__worker *worker, leat_time *ret_due)
+{
+    leat_time due = lie_down(worker);
+
+    if (due != 0 && worker->poller->doze(worker->poller)) {
+        worker->resting = true;
+        *ret_due = due;
+        return true;
+    }
+    get_up(worker, 0);
+    return false;
+}
+
+void leat__idle_rise(struct leat__worker *worker)
+{
+    worker->poller->rouse(worker->poller);
+    worker->resting = false;
+    worker->face.looked = 0; /* as in leat__idle */
+    get_up(worker, SHORT_SLEEP_NS);
 }

@@ -6,6 +6,8 @@
 
 #include <leat/time.h>
 
+#include <stdbool.h>
+
 struct leat__poller {
     /* Hand gathered submissions to the kernel and ready whatever completed, without waiting.
      * Owner only. Returns how many fibers were readied. */
@@ -18,6 +20,12 @@ struct leat__poller {
 
     /* End the owner's sleep, or its next one. Any thread; cheap when called twice. */
     void (*wake)(struct leat__poller *poller);
+
+    /* The two halves of a sleep, for an owner that waits somewhere else meanwhile. doze: as poll,
+     * then, unless something completed or wake() was called, say so to wakers and return true.
+     * rouse: take it back. Owner only. */
+    bool (*doze)(struct leat__poller *poller);
+    void (*rouse)(struct leat__poller *poller);
 };
 
 struct leat__ticker {

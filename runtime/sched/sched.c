@@ -59,6 +59,7 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
         store_relaxed(&worker->turn_ns, LEAT__WAKE_NS); /* relaxed: no thread yet */
         worker->poller = options->pollers[i];
         worker->ticker = options->tickers[i];
+        worker->driven = options->driven && i == 0;
         leat__random_init(&worker->random, leat__random_mix(&seed));
     }
     *ret = sched;
@@ -82,7 +83,8 @@ static void stop(struct leat__sched *sched, unsigned started)
     for (unsigned i = 0; i < started; i++)
         sched->workers[i].poller->wake(sched->workers[i].poller);
     for (unsigned i = 0; i < started; i++)
-        leat__thread_join(&sched->workers[i].thread);
+        if (!sched->workers[i].driven)
+            leat__thread_join(&sched->workers[i].thread);
 }
 
 int leat__sched_start(struct leat__sched *sched)
@@ -96,15 +98,25 @@ int leat__sched_start(struct leat__sched *sched)
             .open_signal = LEAT__WATCH_SIGNAL,
             .signal_stack = true,
         };
-        int err = leat__thread_start(&sched->workers[i].thread, &options, leat__worker_main,
-                                     &sched->workers[i]);
+        int err = 0;
 
+        if (sched->workers[i].driven)
+            sched->workers[i].thread.handle = pthread_self();
+        else
+            err = leat__thread_start(&sched->workers[i].thread, &options, leat__worker_main,
+                                     &sched->workers[i]);
         if (err) {
             stop(sched, i);
             return err;
         }
     }
     return 0;
+}
+
+bool leat__sched_step(struct leat__sched *sched, const struct leat__sched_step *step,
+                      leat_time *ret_due)
+{
+    return leat__worker_step(&sched->workers[0], step, ret_due);
 }
 
 void leat__sched_stop(struct leat__sched *sched)

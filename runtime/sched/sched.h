@@ -125,12 +125,28 @@ struct leat__sched_options {
     void (*body)(struct leat__fiber *fiber); /* runs a fiber's whole life on its stack */
     struct leat__poller **pollers; /* one per worker */
     struct leat__ticker **tickers;
+    bool driven; /* the first worker has no thread: the creator's steps are it */
 };
 
 int  leat__sched_create(struct leat__sched **ret, const struct leat__sched_options *options);
 int  leat__sched_start(struct leat__sched *sched);  /* starts the threads */
 void leat__sched_stop(struct leat__sched *sched);   /* every fiber has ended: end threads, join */
 void leat__sched_destroy(struct leat__sched *sched);
+
+/* One step of the driven worker, on the thread that started the scheduler, which must not be a
+ * worker at the time: run what is runnable, without sleeping, until `until` or until nothing is. */
+struct leat__sched_step {
+    leat_time until; /* looked at between turns */
+    void (*settle)(void *arg); /* before the last look at the reactor: what comes from here on is
+                                  told by the descriptors that the reactor was watched by */
+    void *arg;
+};
+
+/* Returns false when work is left; or true: there was none, *ret_due is when it must be called
+ * again at the latest, and a wake of the poller says that it must be sooner. */
+bool leat__sched_step(struct leat__sched *sched, const struct leat__sched_step *step,
+                      leat_time *ret_due);
+
 void leat__sched_probe(const struct leat__sched *sched, struct leat__probe *ret); /* sum */
 
 /* For whoever watches from outside of the workers. Their threads take one signal. */

@@ -215,6 +215,30 @@ static void look_around(struct leat__worker *worker)
     worker->poller->poll(worker->poller);
 }
 
+/* The next fiber to run, NULL when there is none or the runtime stops. */
+static struct leat__fiber *find_now(struct leat__worker *worker)
+{
+    struct leat__fiber *fiber;
+
+    if (worker->turns_left <= 0)
+        look_around(worker);
+    if (worker->starved.first && fetch_stacks(worker))
+        return fiber_of(leat__batch_pop(&worker->starved));
+    worker->turns_left--;
+    fiber = leat__pick(worker);
+    if (fiber)
+        return fiber;
+    look_around(worker);
+    fiber = leat__pick(worker);
+    /* relaxed: stop wakes every worker after it has set the mark */
+    if (fiber || load_relaxed(&worker->sched->stopping))
+        return fiber;
+    fiber = leat__search(worker);
+    if (!fiber && worker->starved.first)
+        worker->due = leat__time_min(worker->due, worker->face.looked + STARVED_RETRY_NS);
+    return fiber;
+}
+
 /* The next fiber to run, sleeping until there is one; NULL when the runtime stops. */
 static struct leat__fiber *find(struct leat__worker *worker)
 {
@@ -224,33 +248,33 @@ static struct leat__fiber *find(struct leat__worker *worker)
         worker->next = NULL;
         return fiber;
     }
-    for (;;) {
-        if (worker->turns_left <= 0)
-            look_around(worker);
-        if (worker->starved.first && fetch_stacks(worker)) {
-            fiber = fiber_of(leat__batch_pop(&worker->starved));
-            break;
-        }
-        worker->turns_left--;
-        fiber = leat__pick(worker);
-        if (fiber)
-            break;
-        look_around(worker);
-        fiber = leat__pick(worker);
-        if (fiber)
-            break;
-        /* relaxed: stop wakes every worker after it has set the mark */
-        if (load_relaxed(&worker->sched->stopping))
+    while (!(fiber = find_now(worker))) {
+        if (load_relaxed(&worker->sched->stopping)) /* relaxed: likewise */
             return NULL;
-        fiber = leat__search(worker);
-        if (fiber)
-            break;
-        if (worker->starved.first)
-            worker->due = leat__time_min(worker->due, worker->face.looked + STARVED_RETRY_NS);
         leat__idle(worker);
     }
     leat__found(worker);
     return fiber;
+}
+
+static void run(struct leat__worker *worker, struct leat__fiber *fiber)
+{
+    if (!fiber->stack && !(fetch_stacks(worker) && leat__bind_stack(worker, fiber))) {
+        leat__batch_push(&worker->starved, &fiber->link);
+        return;
+    }
+    worker->face.running = fiber;
+    store_relaxed(&fiber->state, LEAT__FIBER_RUNNING); /* relaxed: see fiber.h */
+    leat__probe_count(&worker->face.probe.switches);
+    leat__context_switch(&worker->context, &fiber->context);
+    leat__arrive(worker);
+}
+
+static void begin(struct leat__worker *worker)
+{
+    leat__worker_become(worker);
+    worker->errno_at = leat_errno_location();
+    worker->face.exceptions_at = leat__exceptions_of_thread();
 }
 
 void leat__worker_main(void *arg)
@@ -258,18 +282,54 @@ void leat__worker_main(void *arg)
     struct leat__worker *worker = arg;
     struct leat__fiber *fiber;
 
-    leat__worker_become(worker);
-    worker->errno_at = leat_errno_location();
-    worker->face.exceptions_at = leat__exceptions_of_thread();
-    while ((fiber = find(worker))) {
-        if (!fiber->stack && !(fetch_stacks(worker) && leat__bind_stack(worker, fiber))) {
-            leat__batch_push(&worker->starved, &fiber->link);
-            continue;
+    begin(worker);
+    while ((fiber = find(worker)))
+        run(worker, fiber);
+}
+
+/* The loop for a worker without a thread of its own: where that one sleeps, this one returns. What
+ * a round of turns has left over is found by the next step; thieves may have it meanwhile. */
+static bool step_on(struct leat__worker *worker, const struct leat__sched_step *step,
+                    leat_time *ret_due)
+{
+    bool settled = false;
+
+    for (;;) {
+        struct leat__fiber *fiber = worker->next;
+
+        worker->next = NULL;
+        if (!fiber)
+            fiber = find_now(worker);
+        if (fiber) {
+            leat__found(worker);
+            settled = false;
+            run(worker, fiber);
+            if (step->until != LEAT_NEVER && leat__clock_now() >= step->until)
+                return false;
+        } else if (!settled) {
+            step->settle(step->arg);
+            settled = true;
+        } else if (leat__idle_rest(worker, ret_due)) {
+            return true;
         }
-        worker->face.running = fiber;
-        store_relaxed(&fiber->state, LEAT__FIBER_RUNNING); /* relaxed: see fiber.h */
-        leat__probe_count(&worker->face.probe.switches);
-        leat__context_switch(&worker->context, &fiber->context);
-        leat__arrive(worker);
     }
+}
+
+bool leat__worker_step(struct leat__worker *worker, const struct leat__sched_step *step,
+                       leat_time *ret_due)
+{
+    struct leat__exceptions held = { 0 };
+    bool caught, rests;
+
+    begin(worker);
+    caught = leat__worker_in_catch(worker);
+    if (caught) /* I4 of worker.h */
+        held = leat__exceptions_take(worker->face.exceptions_at);
+    if (worker->resting)
+        leat__idle_rise(worker);
+    rests = step_on(worker, step, ret_due);
+    if (caught)
+        *worker->face.exceptions_at = held;
+    leat__worker_become(NULL);
+    return rests;
 }

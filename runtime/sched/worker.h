@@ -75,6 +75,9 @@ struct leat__worker {
     leat_time            spin_ns;   /* how long it looks on before it sleeps */
     bool                 searching; /* counted as such in sched->idle */
     bool                 guarded;   /* it was the sentinel until it awoke */
+    bool                 sentinel;  /* it lies down as the sentinel */
+    bool                 driven;    /* by leat__sched_step, on the thread of whoever calls that */
+    bool                 resting;   /* driven: it counts as asleep until the next step */
     leat_time            due; /* of the next timer, as the ticker last said */
     struct leat__worker *raided; /* whom the work came from, until its turns were timed */
     struct leat__random  random;
@@ -113,6 +116,8 @@ void                leat__enqueue(struct leat__worker *worker, struct leat__fibe
 void                leat__keep_fresh(struct leat__worker *worker, struct leat__fiber *fiber);
 bool                leat__bind_stack(struct leat__worker *worker, struct leat__fiber *fiber);
 void                leat__worker_main(void *worker);
+bool                leat__worker_step(struct leat__worker *worker,
+                                      const struct leat__sched_step *step, leat_time *ret_due);
 void                leat__fiber_main(void *unused);
 
 /* idle.c: when a worker sleeps and who is woken */
@@ -121,6 +126,8 @@ void                leat__offer(struct leat__worker *worker);
 struct leat__fiber *leat__search(struct leat__worker *worker);
 void                leat__found(struct leat__worker *worker);
 void                leat__idle(struct leat__worker *worker);
+bool                leat__idle_rest(struct leat__worker *worker, leat_time *ret_due);
+void                leat__idle_rise(struct leat__worker *worker);
 void                leat__wake_worker(struct leat__sched *sched, unsigned index);
 
 #endif

@@ -186,6 +186,10 @@ int leat_call(struct leat_runtime *handle, int (*fn)(void *arg), void *arg)
     err = enter(handle);
     if (err)
         return err;
+    if (!here && handle->runtime->driver && handle->runtime->driver == leat__thread_memory()) {
+        leave(handle);
+        return -EDEADLK; /* the caller is the worker that would have to run it */
+    }
     err = call_counted(handle->runtime, fn, arg);
     leave(handle);
     return err;

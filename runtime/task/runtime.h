@@ -29,6 +29,7 @@ struct leat__runtime {
     bool                   pinned;      /* every task is */
     const char            *reactor;     /* its name, for stats */
     struct leat_runtime   *handle;      /* call.h */
+    const void            *driver;      /* embedded: the memory of the thread that steps it */
     struct leat__scope     calls;       /* owns the tasks of leat_call */
 
     leat_log_fn        *log;

@@ -177,6 +177,8 @@ int leat__task_start_root(struct leat__runtime *runtime, leat_task_fn *fn, void 
     if (!task)
         return -ENOMEM;
     task->name = "root";
+    if (runtime->driver)
+        task->fiber.pinned = true; /* to the first worker, so that a step of its sees the end */
     leat__start(&task->fiber);
     return 0;
 }
