@@ -114,6 +114,16 @@ LEAT_API void leat_runtime_release(struct leat_runtime *runtime);
 LEAT_API LEAT_MUST_CHECK int leat_call(struct leat_runtime *runtime, int (*fn)(void *arg),
                                        void *arg);
 
+/* Write one line, without a newline at its end, to the log of the caller's runtime, when it wants
+ * lines of that level; up to 511 bytes. On a thread of no runtime: errors and warnings, to standard
+ * error. Never fails. */
+LEAT_API void leat_log(enum leat_log_level level, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* A random number from the generator of the worker that runs the caller, so that leat_options.seed
+ * repeats it; on other threads from one that is the process's. Not for secrets. Never blocks. */
+LEAT_API uint64_t leat_random(void);
+
 /* Counters of the caller's runtime since its start, summed over its workers. */
 struct leat_stats {
     const char *reactor; /* "io_uring" or "epoll" */

@@ -225,6 +225,10 @@ LEAT_API void leat_yield(void);
  * compute. Never blocks. */
 LEAT_API int leat_cancelled(void);
 
+/* The nearest deadline that bounds the caller's blocking calls, which they will meet unless they
+ * are cancelled before; LEAT_NEVER where there is none. Never blocks. */
+LEAT_API leat_time leat_deadline(void);
+
 /* The name given at spawn, "root" for leat_run's function, NULL without one or on a plain thread.
  * */
 LEAT_API const char *leat_task_name(void);

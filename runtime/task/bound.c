@@ -18,6 +18,7 @@
  *       sets it is on its way.
  *   I3  A scope is alive while it is linked; a task or scope leaves the list it is in, under that
  *       list's lock, before it ends. So what a walk meets under the lock is alive. */
+#include "base/clamp.h"
 #include "platform/clock.h"
 #include "platform/fork.h"
 #include "task/task.h"
@@ -195,4 +196,14 @@ int leat_cancelled(void)
         return 0;
     leat__bound_join(self);
     return leat__bound_check(self, leat__clock_now());
+}
+
+leat_time leat_deadline(void)
+{
+    const struct leat__self *self = leat__self();
+
+    if (!self->scope || self->shield > 0)
+        return LEAT_NEVER;
+    return self->guard ? leat__time_max(self->scope->deadline, self->guard->until)
+                       : self->scope->deadline;
 }
