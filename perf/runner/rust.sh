@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds a peer in Rust: `rust.sh build SOURCE PROGRAM` makes PROGRAM of SOURCE, and
-# `rust.sh build SOURCE PROGRAM` makes PROGRAM, a peer in Rust; `rust.sh missing SOURCE` prints why
-# it cannot (nothing: it can). SOURCE names the crates it needs in lines
-# `// crate: NAME = WHAT-CARGO-EXPECTS`; they come from Debian's packages, never from the network,
-# and nothing is written outside the folder of PROGRAM. The first cargo on the PATH builds; a newer
-# one than Debian's may not like the crates of Debian, so Debian's own is tried next.
+# Builds a peer in Rust: `rust.sh build SOURCE PROGRAM` makes the program, and
+# `rust.sh missing SOURCE` prints why it cannot (nothing: it can). SOURCE names the crates it needs
+# in lines `// crate: NAME = WHAT-CARGO-EXPECTS`; they come from Debian's packages, never from the
+# network, and nothing is written outside the folder of PROGRAM. The first cargo on the PATH builds;
+# a newer one than Debian's may not like the crates of Debian, so Debian's own is tried next.
+set -u
+
 registry=/usr/share/cargo/registry
 
 crates()
