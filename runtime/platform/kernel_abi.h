@@ -16,6 +16,15 @@
 #define LEAT__SYS_epoll_pwait2 441
 #define LEAT__SYS_futex_waitv 449
 
+/* seccomp: what a filter sees as its machine (linux/audit.h); 0: none that we know */
+#if defined(__x86_64__)
+#define LEAT__AUDIT_ARCH 0xc000003eu
+#elif defined(__aarch64__)
+#define LEAT__AUDIT_ARCH 0xc00000b7u
+#else
+#define LEAT__AUDIT_ARCH 0u
+#endif
+
 /* getrandom: as many bytes as there are, even before the pool is ready (5.6) */
 #define LEAT__GRND_INSECURE 4
 

@@ -94,8 +94,13 @@ void add(const test_case *test, const std::string &name, bool uring, unsigned wo
 
 } // namespace
 
+// In programs that are linked with the process pool only.
+extern "C" void leat_procs_main(int argc, char **argv) __attribute__((weak));
+
 int main(int argc, char **argv)
 {
+    if (leat_procs_main != nullptr)
+        leat_procs_main(argc, argv);
     testing::InitGoogleTest(&argc, argv);
     for (const test_case *test = tests; test != nullptr; test = test->next) {
         const std::string name = test->name;

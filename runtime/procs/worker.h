@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* A worker's life, from its fork to its end. */
+#ifndef LEAT_PROCS_WORKER_H
+#define LEAT_PROCS_WORKER_H
+
+#include "procs/wire.h"
+
+/* In a process just forked from the zygote, with the signal mask still the zygote's: put limits and
+ * jail around it and run what its ring brings. `fds` are as enum leat__procs_fd has them; `zygote`
+ * is its parent's pid. */
+_Noreturn void leat__worker_live(const struct leat__limits *limits,
+                                 const int fds[LEAT__PROCS_FDS], int zygote);
+
+#endif
