@@ -31,7 +31,7 @@ enum leat_log_level {
     LEAT_LOG_DEFAULT, /* LEAT_LOG from the environment, else LEAT_LOG_WARN */
     LEAT_LOG_ERROR,
     LEAT_LOG_WARN,
-    LEAT_LOG_INFO, /* one line at start says what was found and chosen */
+    LEAT_LOG_INFO, /* at start, some lines say what was found and chosen, and why */
     LEAT_LOG_DEBUG,
 };
 
@@ -123,6 +123,12 @@ LEAT_API void leat_log(enum leat_log_level level, const char *format, ...)
 /* A random number from the generator of the worker that runs the caller, so that leat_options.seed
  * repeats it; on other threads from one that is the process's. Not for secrets. Never blocks. */
 LEAT_API uint64_t leat_random(void);
+
+/* Write the start report of the caller's runtime, as LEAT_LOG=info does: the CPUs allowed and why
+ * (affinity, cgroup, quota), whether workers are bound, the reactor and why, how stacks are guarded
+ * and why, and the limits that will be met (nofile, nproc, memlock, max_map_count).
+ * Returns -EPERM when the caller is not in a runtime, or the error of the write. */
+LEAT_API int leat_start_report(int fd);
 
 /* Counters of the caller's runtime since its start, summed over its workers. */
 struct leat_stats {

@@ -23,6 +23,7 @@ struct quota {
     double cpus; /* 0: none */
     enum version version;
     char where[64]; /* path of the group in its hierarchy; cut at the front when long */
+    char group[80]; /* of this process: "v2 /a/b", likewise; "": not to be told */
 };
 
 /* ---- small files ---- */
@@ -241,6 +242,13 @@ static void read_hierarchy(struct quota *quota, enum version version, const char
 
     if (!find_group(groups, version, group, sizeof group))
         return;
+    if (quota->group[0] == '\0') {
+        size_t bytes = strlen(group), most = sizeof quota->group - sizeof "v1 ...";
+
+        snprintf(quota->group, sizeof quota->group, "v%d %s%.*s", version == CGROUP_V1 ? 1 : 2,
+                 bytes > most ? "..." : "", (int)most,
+                 bytes > most ? group + bytes - most : group);
+    }
     rewind(mounts);
     while (getline(&line, &room, mounts) > 0) {
         char mount[PATH_MAX];
@@ -264,7 +272,7 @@ static struct quota read_quota(const char *prefix)
         groups = fopen(path, "re");
     if (snprintf(path, sizeof path, "%s/proc/self/mountinfo", prefix) < (int)sizeof path)
         mounts = fopen(path, "re");
-    if (groups && mounts) {
+    if (groups && mounts) { /* v1 first: where it has the cpu controller, v2 has not */
         read_hierarchy(&quota, CGROUP_V1, prefix, groups, mounts);
         read_hierarchy(&quota, CGROUP_V2, prefix, groups, mounts);
     }
@@ -336,6 +344,7 @@ int leat__cpus_probe(struct leat__cpus *ret, const char *root)
         cpus.count += cpus.count < quota.cpus;
     }
     tell_reason(&cpus, &quota);
+    memcpy(cpus.cgroup, quota.group, sizeof cpus.cgroup);
     *ret = cpus;
     return 0;
 }
@@ -356,4 +365,27 @@ int leat__cpus_nth(const struct leat__cpus *cpus, unsigned i)
         if (CPU_ISSET_S(cpu, cpus->mask_bytes, cpus->mask) && i-- == 0)
             return (int)cpu;
     return -1;
+}
+
+char *leat__cpus_list(const struct leat__cpus *cpus, char *text, size_t bytes)
+{
+    unsigned end = (unsigned)cpus->mask_bytes * CHAR_BIT;
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (unsigned cpu = 0; cpu < end; cpu++) {
+        unsigned first = cpu;
+        int n;
+
+        while (cpu < end && CPU_ISSET_S(cpu, cpus->mask_bytes, cpus->mask))
+            cpu++;
+        if (cpu == first)
+            continue;
+        n = snprintf(text + length, bytes - length, cpu - 1 > first ? "%s%u-%u" : "%s%u",
+                     length ? "," : "", first, cpu - 1);
+        if (n < 0 || (size_t)n >= bytes - length)
+            break;
+        length += (size_t)n;
+    }
+    return text;
 }

@@ -22,6 +22,7 @@ struct leat__cpus {
     unsigned total;    /* online in the machine, as far as can be told; at least allowed */
     double quota;      /* CPUs by the tightest cgroup quota; 0: none */
     char reason[160];  /* "2 of 8 CPUs by affinity", "2 of 8 CPUs by cgroup v1 quota 1.5 at /a" */
+    char cgroup[80];   /* the process's own: "v2 /a/b"; "": not to be told */
     cpu_set_t *mask;   /* the affinity mask when probed, however many CPUs there are */
     size_t mask_bytes; /* its size, for the CPU_..._S macros and sched_setaffinity */
 };
@@ -34,6 +35,9 @@ int leat__cpus_probe(struct leat__cpus *ret, const char *root);
 
 /* NULL and all-zero are fine. */
 void leat__cpus_fini(struct leat__cpus *cpus);
+
+/* The mask as text: "0-3,8". Cut where it does not fit. Returns `text`. */
+char *leat__cpus_list(const struct leat__cpus *cpus, char *text, size_t bytes);
 
 /* Number of the i-th CPU of the mask (i modulo their number), in rising order. */
 int leat__cpus_nth(const struct leat__cpus *cpus, unsigned i);

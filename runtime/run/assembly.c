@@ -7,10 +7,7 @@
 #include "observe/overflow.h"
 #include "observe/registry.h"
 #include "platform/support.h"
-#include "platform/switch.h"
 #include "reactor/reactor.h"
-#include "run/fork.h"
-#include "run/options.h"
 #include "sched/sched.h"
 #include "task/call.h"
 #include "task/drain.h"
@@ -64,9 +61,7 @@ static int build_sched(struct leat__assembly *assembly)
     const struct leat_options *options = &assembly->options;
     struct leat__sched_options wanted = {
         .workers = options->workers,
-        /* With fewer workers than CPUs nothing is bound, so that two programs don't meet on the
-         * first CPUs of the machine. */
-        .bind = options->workers == assembly->cpus.allowed && !assembly->driven,
+        .bind = leat__assembly_binds(assembly),
         .stack_bytes = 2 * options->stack_bytes,
         .seed = options->seed,
         .runtime = &assembly->runtime,
@@ -132,21 +127,6 @@ static void take_apart(struct leat__assembly *assembly)
     free(assembly->tickers);
 }
 
-/* One line that says what was found and chosen. */
-static void report(struct leat__assembly *assembly)
-{
-    struct leat__runtime *runtime = &assembly->runtime;
-
-    leat__log(runtime, LEAT_LOG_INFO,
-              "%u workers (%s), %s%s%s%s, stacks %zu KiB guarded by %s, switch by %s, seed %llu",
-              assembly->options.workers, assembly->cpus.reason, runtime->reactor,
-              assembly->fallback ? " (no io_uring: " : "",
-              assembly->fallback ? assembly->fallback : "",
-              assembly->fallback ? ")" : "", runtime->stack_bytes / 1024,
-              leat__sched_guard(runtime->sched), leat__switch_name(),
-              (unsigned long long)assembly->options.seed);
-}
-
 /* Without it the program runs all the same, only unseen. */
 static void observe(struct leat__assembly *assembly)
 {
@@ -192,13 +172,14 @@ int leat__assembly_create(struct leat__assembly **ret, const struct leat_options
         fprintf(stderr, "leat: %s\n", sentence);
         return err;
     }
-    err = leat__fork_enter();
-    if (err)
-        return err;
     assembly = calloc(1, sizeof *assembly);
-    if (!assembly) {
-        leat__fork_leave();
+    if (!assembly)
         return -ENOMEM;
+    assembly->alive.runtime = &assembly->runtime;
+    err = leat__fork_enter(&assembly->alive);
+    if (err) {
+        free(assembly);
+        return err;
     }
     assembly->driven = driven;
     leat__overflow_install();
@@ -231,7 +212,7 @@ int leat__assembly_start(struct leat__assembly *assembly, int (*fn)(void *arg), 
                  "the worker threads could not be started");
     if (err)
         return err;
-    report(assembly);
+    leat__assembly_report(assembly);
     observe(assembly);
     return 0;
 }
@@ -256,6 +237,6 @@ void leat__assembly_destroy(struct leat__assembly *assembly, int err)
     if (assembly->complaint[0])
         fprintf(stderr, "leat: %s (%s)\n", assembly->complaint, leat_error_name(err));
     leat__cpus_fini(&assembly->cpus);
+    leat__fork_leave(&assembly->alive);
     free(assembly);
-    leat__fork_leave();
 }

@@ -16,6 +16,7 @@
 #define LEAT_RUN_ASSEMBLY_H
 
 #include "platform/cpu.h"
+#include "run/fork.h"
 #include "run/options.h"
 #include "sched/poller.h"
 #include "task/runtime.h"
@@ -25,7 +26,8 @@
 struct leat__reactor;
 
 struct leat__assembly {
-    struct leat__runtime    runtime;
+    struct leat__runtime    runtime; /* first: report.c comes from it */
+    struct leat__alive      alive;
     struct leat_options     options;
     bool                    driven; /* the first worker is whoever steps it */
     struct leat__surroundings surroundings;
@@ -50,6 +52,16 @@ int leat__assembly_start(struct leat__assembly *assembly, int (*fn)(void *arg), 
 
 /* The root task has ended: stop pools and workers. Returns its result, or -EDEADLK. */
 int leat__assembly_stop(struct leat__assembly *assembly);
+
+/* With fewer workers than CPUs none is bound, so that two programs don't meet on the first CPUs of
+ * the machine; nor when a foreign loop has a say. */
+static inline bool leat__assembly_binds(const struct leat__assembly *assembly)
+{
+    return assembly->options.workers == assembly->cpus.allowed && !assembly->driven;
+}
+
+/* Tell the log what was found and chosen, when it wants to know (report.c). */
+void leat__assembly_report(struct leat__assembly *assembly);
 
 /* Not started, or stopped. `err` is said along with the complaint, if there is one. */
 void leat__assembly_destroy(struct leat__assembly *assembly, int err);

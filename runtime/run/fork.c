@@ -14,20 +14,20 @@
 #include <errno.h>
 #include <stdbool.h>
 
-static struct leat__lock lock; /* guards all below */
-static unsigned living;
+struct leat__alive *leat__alive_first; /* guarded, as all below, by: */
+static struct leat__lock lock;
 static bool watching;
 
 static void in_child(void)
 {
-    if (living == 0) /* unguarded: there is no other thread */
+    if (!leat__alive_first) /* unguarded: there is no other thread */
         return;
     leat__fork_cut_off();
     leat__worker_become(NULL);
     leat__runtime_adopt(NULL);
 }
 
-int leat__fork_enter(void)
+int leat__fork_enter(struct leat__alive *alive)
 {
     int err = 0;
 
@@ -37,14 +37,21 @@ int leat__fork_enter(void)
     if (!watching)
         err = leat__fork_watch(in_child);
     watching = !err;
-    living += !err;
+    if (!err) {
+        alive->next = leat__alive_first;
+        leat__alive_first = alive;
+    }
     leat__unlock(&lock);
     return err;
 }
 
-void leat__fork_leave(void)
+void leat__fork_leave(struct leat__alive *alive)
 {
+    struct leat__alive **at = &leat__alive_first;
+
     leat__lock(&lock);
-    living--;
+    while (*at != alive)
+        at = &(*at)->next;
+    *at = alive->next;
     leat__unlock(&lock);
 }

@@ -110,6 +110,7 @@ LEAT_TEST(run, a_runtime_inside_a_task_is_refused)
 struct lines {
     int  count;
     char last[512];
+    char all[4096];
 };
 
 static void keep_line(void *arg, enum leat_log_level level, const char *line)
@@ -119,9 +120,10 @@ static void keep_line(void *arg, enum leat_log_level level, const char *line)
     (void)level;
     lines->count++;
     snprintf(lines->last, sizeof lines->last, "%s", line);
+    snprintf(lines->all + strlen(lines->all), sizeof lines->all - strlen(lines->all), "%s\n", line);
 }
 
-LEAT_TEST(run, the_start_report_is_one_line_and_only_when_asked_for)
+LEAT_TEST(run, the_start_report_comes_only_when_asked_for)
 {
     struct lines lines = { 0 };
     int zero = 0;
@@ -131,9 +133,12 @@ LEAT_TEST(run, the_start_report_is_one_line_and_only_when_asked_for)
     expect_ok(leat_run(give, &zero, LEAT_OPTIONS(.log = keep_line, .log_arg = &lines, .workers = 2,
                                                  .log_level = LEAT_LOG_INFO,
                                                  .reactor = LEAT_REACTOR_EPOLL)));
-    expect_eq(lines.count, 1);
-    expect_contains(lines.last, "2 workers");
-    expect_contains(lines.last, "epoll");
+    expect_contains(lines.all, "2 workers");
+    expect_contains(lines.all, "reactor: epoll, asked for");
+    expect_contains(lines.all, "CPUs: ");
+    expect_contains(lines.all, "stacks: 64 KiB promised, guarded by ");
+    expect_contains(lines.all, "limit nofile: ");
+    expect_contains(lines.all, "limit max_map_count: ");
 }
 
 static int threads_of_this_process(void)
