@@ -17,9 +17,12 @@
 #define LEAT_CHAN_H
 
 #include <leat/api.h>
+#include <leat/select.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 LEAT_BEGIN
 
@@ -29,7 +32,11 @@ struct leat_chan_options {
     size_t      size;     /* sizeof(struct leat_chan_options) */
     size_t      capacity; /* elements it holds; 0, the default: send waits for its receiver */
     const char *name;     /* borrowed for the life of the channel */
-    uint64_t    reserved[4];
+    size_t      budget_bytes; /* instead of a capacity: as many elements as fit, for channels that
+                                 shall hardly ever be full; memory is taken as it is first used */
+    bool        spsc;     /* one sends and one receives at a time: checked */
+    bool        oneshot;  /* one element; its send closes the channel. The capacity is 1 */
+    uint64_t    reserved[2];
 };
 
 /* Create a channel for elements of `bytes` bytes each (1 to 65,536).
@@ -56,13 +63,51 @@ LEAT_API LEAT_MUST_CHECK int leat_chan_recv(struct leat_chan *chan, void *elemen
 LEAT_API LEAT_MUST_CHECK int leat_chan_try_send(struct leat_chan *chan, const void *element);
 LEAT_API LEAT_MUST_CHECK int leat_chan_try_recv(struct leat_chan *chan, void *element);
 
+/* Send `count` elements that lie one after the other, in one turn where there is room.
+ * Returns how many were sent, less than `count` when an error came after that; or the error. */
+LEAT_API LEAT_MUST_CHECK ssize_t leat_chan_send_many(struct leat_chan *chan, const void *elements,
+                                                     size_t count);
+
+/* Receive up to `count` elements: those that are there, waiting only for the first.
+ * Returns how many, at least 1; 0 for a count of 0; or an error, and nothing was taken. */
+LEAT_API LEAT_MUST_CHECK ssize_t leat_chan_recv_many(struct leat_chan *chan, void *elements,
+                                                     size_t count);
+
 /* End of the stream. Wakes every waiting sender (-EPIPE) and, once drained, every receiver.
  * Idempotent; never blocks. */
 LEAT_API void leat_chan_close(struct leat_chan *chan);
 
+/* An element that was received is dealt with: for programs that use leat_chan_join. Never blocks.
+ * */
+LEAT_API void leat_chan_done(struct leat_chan *chan);
+
+/* Wait until leat_chan_done was called for every element that was sent.
+ * Returns -ECANCELED or -ETIMEDOUT. */
+LEAT_API LEAT_MUST_CHECK int leat_chan_join(struct leat_chan *chan);
+
 /* Elements in it now; an estimate by the time the caller reads it. */
 LEAT_API size_t leat_chan_length(const struct leat_chan *chan);
 LEAT_API size_t leat_chan_capacity(const struct leat_chan *chan);
+
+/* Cases of a select (select.h). A channel of NULL: the case never happens. */
+LEAT_API extern const struct leat_waitable leat_waitable_send;
+LEAT_API extern const struct leat_waitable leat_waitable_recv;
+
+static inline struct leat_case leat_case_send(struct leat_chan *chan, const void *element)
+{
+    struct leat_case c = { chan ? &leat_waitable_send : NULL, chan, { NULL }, 0, 0 };
+
+    c.source = element;
+    return c;
+}
+
+static inline struct leat_case leat_case_recv(struct leat_chan *chan, void *element)
+{
+    struct leat_case c = { chan ? &leat_waitable_recv : NULL, chan, { NULL }, 0, 0 };
+
+    c.data = element;
+    return c;
+}
 
 #ifndef __cplusplus
 
@@ -87,6 +132,12 @@ LEAT_API size_t leat_chan_capacity(const struct leat_chan *chan);
     leat_chan_try_send((typed)->chan, LEAT__SOURCE(typed, (__VA_ARGS__)))
 #define leat_try_recv(typed, ...)                                                                  \
     leat_chan_try_recv((typed)->chan, LEAT__TARGET(typed, (__VA_ARGS__)))
+#define leat_send_many(typed, elements, count)                                                     \
+    leat_chan_send_many((typed)->chan, LEAT__SOURCE(typed, (elements)), count)
+#define leat_recv_many(typed, elements, count)                                                     \
+    leat_chan_recv_many((typed)->chan, LEAT__TARGET(typed, (elements)), count)
+#define LEAT_SEND(typed, ...)     leat_case_send((typed)->chan, LEAT__SOURCE(typed, (__VA_ARGS__)))
+#define LEAT_RECV(typed, ...)     leat_case_recv((typed)->chan, LEAT__TARGET(typed, (__VA_ARGS__)))
 #define leat_close(typed)         leat_chan_close((typed)->chan)
 #define leat_chan_destroy(typed)  leat_chan_free((typed)->chan)
 

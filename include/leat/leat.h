@@ -29,6 +29,7 @@
 #include <leat/pool.h>
 #include <leat/process.h>
 #include <leat/runtime.h>
+#include <leat/select.h>
 #include <leat/sync.h>
 #include <leat/task.h>
 #include <leat/time.h>

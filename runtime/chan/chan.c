@@ -1,239 +1,351 @@
 /* SPDX-License-Identifier: MIT */
-/* Bounded channels, many to many.
+/* Channels: bounded, many to many, first in first out.
  *
- * A ring and two lists of waiters under one lock. A waiting receiver is handed the element
- * directly; a waiting sender's element is moved by the receiver that made room for it, so neither
- * has to be scheduled for the other to go on.
+ * Elements pass through a ring with a sequence number in each slot (ring.h). While one worker alone
+ * uses the channel it does so by plain loads and stores (bias.h); once another thread has come, by
+ * one compare-and-swap an operation. The lists of waiters are touched only by who finds the ring
+ * full or empty, and by who finds in `waiting` that somebody is listed: alone, or under the lock.
  *
- * INVARIANTS (under the lock)
- *   I1  Receivers wait only while the ring is empty and no sender waits.
- *   I2  Senders wait only while the ring is full.
- *   I3  Closed: nobody waits, but for those whose wake is on its way.
- *   I4  An element is in the ring, with a receiver that was claimed, or still its sender's: the
+ * Who sends while receivers wait moves the element straight into the first one's memory, and who
+ * receives while senders wait moves the first one's element into the room it made, so neither has
+ * to be scheduled for the other to go on. One lock around everything was rejected (it was the first
+ * form): four locked instructions an element, 31 million elements a second; a list of blocks
+ * without bound was rejected as the only form: what has no bound ends in an out-of-memory kill.
+ *
+ * INVARIANTS
+ *   I1  Receivers are listed only while the ring is empty, senders only while it is full; but for
+ *       the moment in which somebody is about to see to it.
+ *   I2  An element is in the ring, with a receiver that was claimed, or still its sender's: the
  *       claim decides, so a cancel that wins leaves the element where it was.
+ *   I3  Closed: no sender is listed or will be, and receivers drain the ring, then get -EPIPE.
+ *   I4  Claimed with a result of -EAGAIN: the ring changed in between; the waiter tries again.
+ *   I5  Who got the last element, or saw the end, may free the channel. So the last touch of who is
+ *       not inside is the passing on of a slot's turn (`waiting` is read before that), and freeing
+ *       enters first, which waits for whoever is inside.
  *
  * ORDERING
- *   O1  The lock orders all. leat__wake orders what was copied to or from a waiter's memory. */
+ *   O1  Going to wait against the other side's operation, when shared:
+ *
+ *         receiver                                sender
+ *           lock; list the node                     compare-and-swap tail      (seq_cst)
+ *           waiting |= RECEIVERS   (seq_cst)        read waiting               (seq_cst)
+ *           read tail              (seq_cst)        pass the turn on
+ *           empty: unlock, park                     RECEIVERS: lock, match
+ *
+ *       In the one order of these four, either the receiver's read comes after the sender's
+ *       compare-and-swap and finds the ring not empty, or the sender's read comes after the
+ *       receiver's mark. The same with the sides exchanged, and head.
+ *   O2  The lock, or the bias, orders the lists. leat__wake orders what was copied to or from a
+ *       waiter's memory. */
+#include "chan/chan.h"
 #include "base/check.h"
-#include "lockfree/lock.h"
 #include "task/self.h"
-#include "task/waitlist.h"
 
-#include <leat/chan.h>
-
-#include <errno.h>
-#include <stdalign.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define ELEMENT_MAX 65536
-
-struct leat_chan {
-    struct leat__lock     lock;
-    bool                  closed;
-    size_t                bytes; /* of an element */
-    size_t                capacity;
-    size_t                head; /* index of the oldest element */
-    LEAT_ATOMIC(size_t)   count; /* atomic for leat_chan_length, which takes no lock */
-    struct leat__waitlist receivers;
-    struct leat__waitlist senders;
-    const char           *name;
-    alignas(16) unsigned char ring[];
-};
 
 int leat_chan_create(struct leat_chan **ret, size_t bytes, const struct leat_chan_options *options)
 {
     struct leat_chan *chan;
-    size_t ring;
+    size_t capacity = options->capacity, ring;
+    void *slots;
 
     if (options->size != sizeof *options || bytes == 0 || bytes > ELEMENT_MAX)
         return -EINVAL;
-    if (__builtin_mul_overflow(bytes, options->capacity, &ring) || ring > SIZE_MAX / 2)
+    if (options->budget_bytes) {
+        if (capacity || options->budget_bytes < bytes)
+            return -EINVAL;
+        capacity = options->budget_bytes / bytes;
+    }
+    if (options->oneshot) {
+        if (capacity > 1)
+            return -EINVAL;
+        capacity = 1;
+    }
+    if (__builtin_mul_overflow(leat__ring_stride(bytes), capacity, &ring) || ring > SIZE_MAX / 2)
         return -EINVAL;
-    chan = malloc(sizeof *chan + ring);
-    if (!chan)
+    chan = aligned_alloc(alignof(struct leat_chan), sizeof *chan);
+    /* Zeroed by the system where it is large: it costs what is used of it. Never of 0 bytes, for
+     * its first turn is looked at even when there is no room. */
+    slots = calloc(1, ring ? ring : sizeof(struct leat__ring_slot));
+    if (!chan || !slots) {
+        free(chan);
+        free(slots);
         return -ENOMEM;
+    }
     memset(chan, 0, sizeof *chan);
-    chan->bytes = bytes;
-    chan->capacity = options->capacity;
+    leat__bias_init(&chan->bias);
+    leat__ring_init(&chan->ring, bytes, capacity, slots);
     chan->name = options->name;
+    chan->oneshot = options->oneshot;
+    if (chan->oneshot) /* it does not live for long enough to be worth it. relaxed: as above */
+        store_relaxed(&chan->bias.owner, LEAT__BIAS_SHARED);
+    chan->single = options->spsc;
+    if (capacity == 0 || options->oneshot)
+        store_relaxed(&chan->waiting, LEAT__CHAN_SLOW); /* relaxed: nobody else has it yet */
     *ret = chan;
     return 0;
 }
 
 void leat_chan_free(struct leat_chan *chan)
 {
+    struct leat__chan_turn turn;
+
     if (!chan)
         return;
-    leat__check(leat__waitlist_empty(&chan->receivers) && leat__waitlist_empty(&chan->senders),
+    leat__chan_enter(chan, &turn); /* I5 */
+    leat__check(leat__waitlist_empty(&chan->receivers) && leat__waitlist_empty(&chan->senders) &&
+                    leat__waitlist_empty(&chan->joiners),
                 "a channel was freed while somebody waits on it: close it and join them first");
+    leat__chan_leave(chan, &turn);
+    free(chan->ring.slots);
     free(chan);
 }
 
-/* relaxed, all: under the lock; the reader without it wants an estimate */
-static size_t count_of(const struct leat_chan *chan)
+/* ---- turns: exclusive access to the lists ---- */
+
+void leat__chan_enter(struct leat_chan *chan, struct leat__chan_turn *turn)
 {
-    return load_relaxed(&chan->count);
+    const struct leat__worker *worker = leat__worker_current();
+
+    turn->won.first = turn->won.last = NULL;
+    turn->alone = leat__bias_enter(&chan->bias, worker);
+    if (turn->alone)
+        return;
+    leat__lock(&chan->lock);
+    turn->alone = leat__bias_settle(&chan->bias, worker);
+    if (turn->alone)
+        leat__unlock(&chan->lock);
 }
 
-static void set_count(struct leat_chan *chan, size_t count)
+void leat__chan_leave(struct leat_chan *chan, struct leat__chan_turn *turn)
 {
-    store_relaxed(&chan->count, count);
+    if (turn->alone)
+        leat__bias_leave(&chan->bias);
+    else
+        leat__unlock(&chan->lock);
+    leat__waitlist_wake(&turn->won); /* I5: the channel may be gone from here on */
 }
 
-static void ring_put(struct leat_chan *chan, const void *element)
+static void mark(struct leat_chan *chan, const struct leat__chan_turn *turn, uint32_t flag)
 {
-    size_t at = chan->head + count_of(chan);
-
-    if (at >= chan->capacity)
-        at -= chan->capacity;
-    memcpy(chan->ring + at * chan->bytes, element, chan->bytes);
-    set_count(chan, count_of(chan) + 1);
+    /* relaxed: nobody else is there. seq_cst: O1 */
+    if (turn->alone)
+        store_relaxed(&chan->waiting, load_relaxed(&chan->waiting) | flag);
+    else
+        (void)fetch_or_seq_cst(&chan->waiting, flag);
 }
 
-static void ring_take(struct leat_chan *chan, void *element)
+static void unmark(struct leat_chan *chan, const struct leat__chan_turn *turn, uint32_t flag)
 {
-    memcpy(element, chan->ring + chan->head * chan->bytes, chan->bytes);
-    if (++chan->head == chan->capacity)
-        chan->head = 0;
-    set_count(chan, count_of(chan) - 1);
+    /* relaxed, all: a mark that is seen for too long costs a look at an empty list */
+    if (turn->alone)
+        store_relaxed(&chan->waiting, load_relaxed(&chan->waiting) & ~flag);
+    else
+        (void)fetch_and_relaxed(&chan->waiting, ~flag);
 }
 
-/* With the lock held: 0 or -EPIPE and the lock free, or -EAGAIN and the lock still held. */
-static int send_now(struct leat_chan *chan, const void *element)
+static struct leat__waitlist *list_of(struct leat_chan *chan, uint32_t flag)
+{
+    return flag == LEAT__CHAN_RECEIVERS ? &chan->receivers
+           : flag == LEAT__CHAN_SENDERS ? &chan->senders
+                                        : &chan->joiners;
+}
+
+void leat__chan_list(struct leat_chan *chan, struct leat__chan_turn *turn, uint32_t flag,
+                     struct leat__waitnode *node)
+{
+    struct leat__waitlist *list = list_of(chan, flag);
+    bool first = leat__waitlist_empty(list);
+
+    leat__waitlist_push(list, node);
+    if (first)
+        mark(chan, turn, flag);
+}
+
+void leat__chan_unlist(struct leat_chan *chan, struct leat__chan_turn *turn, uint32_t flag,
+                       struct leat__waitnode *node)
+{
+    struct leat__waitlist *list = list_of(chan, flag);
+
+    if (!node->linked)
+        return;
+    leat__waitlist_remove(list, node);
+    if (leat__waitlist_empty(list))
+        unmark(chan, turn, flag);
+}
+
+/* Claim the first of a list that can be claimed; it is to be given what it waits for, and is woken
+ * by leave. */
+static struct leat__waitnode *claim(struct leat_chan *chan, struct leat__chan_turn *turn,
+                                    uint32_t flag)
+{
+    struct leat__waitlist *list = list_of(chan, flag);
+    struct leat__waitnode *node;
+
+    if (leat__waitlist_empty(list))
+        return NULL;
+    node = leat__waitlist_claim(list);
+    if (leat__waitlist_empty(list))
+        unmark(chan, turn, flag);
+    if (node)
+        leat__waitlist_push(&turn->won, node);
+    return node;
+}
+
+/* ---- the ring, inside ---- */
+
+static int push(struct leat_chan *chan, const struct leat__chan_turn *turn, const void *element)
+{
+    uint64_t at;
+    int err;
+
+    if (turn->alone)
+        return leat__ring_push_alone(&chan->ring, element);
+    err = leat__ring_claim_tail(&chan->ring, &at);
+    if (!err)
+        leat__ring_fill(&chan->ring, at, element);
+    return err;
+}
+
+static int pop(struct leat_chan *chan, const struct leat__chan_turn *turn, void *element)
+{
+    uint64_t at;
+    int err;
+
+    if (turn->alone)
+        return leat__ring_pop_alone(&chan->ring, element);
+    err = leat__ring_claim_head(&chan->ring, &at);
+    if (!err)
+        leat__ring_drain(&chan->ring, at, element);
+    return err;
+}
+
+void leat__chan_match(struct leat_chan *chan, struct leat__chan_turn *turn)
+{
+    struct leat__waitnode *node;
+    bool moved = chan->ring.capacity > 0;
+
+    while (moved) {
+        moved = false;
+        while (!leat__waitlist_empty(&chan->receivers) && leat__ring_has_element(&chan->ring) &&
+               (node = claim(chan, turn, LEAT__CHAN_RECEIVERS))) {
+            node->result = pop(chan, turn, node->data) ? -EAGAIN : 0; /* I4 */
+            moved = true;
+        }
+        while (!leat__waitlist_empty(&chan->senders) && leat__ring_has_room(&chan->ring) &&
+               (node = claim(chan, turn, LEAT__CHAN_SENDERS))) {
+            node->result = push(chan, turn, node->data) ? -EAGAIN : 0;
+            moved = true;
+        }
+    }
+}
+
+/* Everybody who waits is told, and looks again: there may be something left for receivers. */
+void leat__chan_end(struct leat_chan *chan, struct leat__chan_turn *turn)
 {
     struct leat__waitnode *node;
 
-    if (chan->closed) {
-        leat__unlock(&chan->lock);
-        return -EPIPE;
-    }
-    node = leat__waitlist_claim(&chan->receivers);
-    if (node) {
-        struct leat__waiter *waiter = node->ticket.waiter;
+    chan->closed = true;
+    if (turn->alone) /* relaxed: nobody else is there */
+        store_relaxed(&chan->ring.tail, load_relaxed(&chan->ring.tail) | LEAT__RING_CLOSED);
+    else
+        (void)fetch_or_seq_cst(&chan->ring.tail, LEAT__RING_CLOSED); /* O1, and ring.h I2 */
+    while ((node = claim(chan, turn, LEAT__CHAN_SENDERS)))
+        node->result = -EPIPE;
+    while ((node = claim(chan, turn, LEAT__CHAN_RECEIVERS)))
+        node->result = -EAGAIN;
+}
 
-        memcpy(node->data, element, chan->bytes);
-        leat__unlock(&chan->lock);
-        leat__wake(waiter);
+/* Have all elements that were sent been said to be done? An element that is about to be sent while
+ * this is asked is sent after it. */
+bool leat__chan_is_done(struct leat_chan *chan)
+{
+    /* relaxed: an element that somebody knows to be sent was ordered before */
+    uint64_t tail = load_relaxed(&chan->ring.tail);
+
+    return chan->done == leat__ring_count(&chan->ring, tail) + chan->handed;
+}
+
+void leat__chan_count_done(struct leat_chan *chan, struct leat__chan_turn *turn)
+{
+    uint64_t tail = load_relaxed(&chan->ring.tail); /* relaxed: as above */
+
+    leat__check(chan->done < leat__ring_count(&chan->ring, tail) + chan->handed,
+                "leat_chan_done was called more often than elements were sent");
+    chan->done++;
+    if (leat__chan_is_done(chan))
+        while (claim(chan, turn, LEAT__CHAN_JOINERS))
+            ;
+}
+
+static bool is_empty(struct leat_chan *chan)
+{
+    return leat__ring_length(&chan->ring) == 0;
+}
+
+int leat__chan_send_now(struct leat_chan *chan, struct leat__chan_turn *turn, const void *element)
+{
+    struct leat__waitnode *node = NULL;
+    int err;
+
+    if (chan->closed)
+        return -EPIPE;
+    leat__chan_match(chan, turn);
+    if (!leat__waitlist_empty(&chan->receivers) && is_empty(chan))
+        node = claim(chan, turn, LEAT__CHAN_RECEIVERS);
+    if (node) {
+        leat__ring_copy(node->data, element, chan->ring.bytes);
+        chan->handed++;
+        err = 0;
+    } else if (chan->ring.capacity == 0 || !leat__waitlist_empty(&chan->senders)) {
+        return -EAGAIN; /* others came before */
+    } else {
+        err = push(chan, turn, element);
+        if (!err)
+            leat__chan_match(chan, turn);
+    }
+    if (!err && chan->oneshot)
+        leat__chan_end(chan, turn);
+    return err;
+}
+
+int leat__chan_recv_now(struct leat_chan *chan, struct leat__chan_turn *turn, void *element)
+{
+    struct leat__waitnode *node;
+    int err;
+
+    if (chan->ring.capacity == 0) {
+        node = claim(chan, turn, LEAT__CHAN_SENDERS);
+        if (!node)
+            return chan->closed ? -EPIPE : -EAGAIN;
+        leat__ring_copy(element, node->data, chan->ring.bytes);
+        chan->handed++;
         return 0;
     }
-    if (count_of(chan) == chan->capacity)
-        return -EAGAIN;
-    ring_put(chan, element);
-    leat__unlock(&chan->lock);
-    return 0;
-}
-
-/* As send_now. */
-static int recv_now(struct leat_chan *chan, void *element)
-{
-    struct leat__waitnode *node;
-    struct leat__waiter *waiter = NULL;
-    bool buffered = count_of(chan) > 0;
-
-    if (buffered)
-        ring_take(chan, element);
-    node = leat__waitlist_claim(&chan->senders);
-    if (node) {
-        waiter = node->ticket.waiter;
-        if (buffered)
-            ring_put(chan, node->data);
-        else
-            memcpy(element, node->data, chan->bytes); /* capacity 0: hand to hand */
-    }
-    if (!buffered && !node && !chan->closed)
-        return -EAGAIN;
-    leat__unlock(&chan->lock);
-    if (waiter)
-        leat__wake(waiter);
-    return buffered || node ? 0 : -EPIPE;
-}
-
-int leat_chan_send(struct leat_chan *chan, const void *element)
-{
-    static const struct leat__reason reason = { "send to a channel", LEAT__ABOUT_NAME, true };
-    struct leat__waitnode node = { .data = (void *)(uintptr_t)element };
-    struct leat__self *self = leat__self();
-    int err = leat__checkpoint(self);
-
-    if (err)
-        return err;
-    leat__lock(&chan->lock);
-    err = send_now(chan, element);
-    if (err != -EAGAIN)
-        return err;
-    leat__self_reason(self, &reason, chan->name);
-    return leat__waitlist_wait(&chan->senders, &node, &chan->lock);
-}
-
-int leat_chan_recv(struct leat_chan *chan, void *element)
-{
-    static const struct leat__reason reason = { "receive from a channel", LEAT__ABOUT_NAME, true };
-    struct leat__waitnode node = { .data = element };
-    struct leat__self *self = leat__self();
-    int err = leat__checkpoint(self);
-
-    if (err)
-        return err;
-    leat__lock(&chan->lock);
-    err = recv_now(chan, element);
-    if (err != -EAGAIN)
-        return err;
-    leat__self_reason(self, &reason, chan->name);
-    return leat__waitlist_wait(&chan->receivers, &node, &chan->lock);
-}
-
-int leat_chan_try_send(struct leat_chan *chan, const void *element)
-{
-    int err;
-
-    leat__lock(&chan->lock);
-    err = send_now(chan, element);
-    if (err == -EAGAIN)
-        leat__unlock(&chan->lock);
+    leat__chan_match(chan, turn);
+    err = pop(chan, turn, element);
+    if (!err)
+        leat__chan_match(chan, turn);
     return err;
 }
 
-int leat_chan_try_recv(struct leat_chan *chan, void *element)
+/* Does somebody wait there who is not the caller? */
+static bool others_wait(const struct leat__waitlist *list, const struct leat__waiter *waiter)
 {
-    int err;
-
-    leat__lock(&chan->lock);
-    err = recv_now(chan, element);
-    if (err == -EAGAIN)
-        leat__unlock(&chan->lock);
-    return err;
+    for (const struct leat__waitnode *node = list->first; node; node = node->next)
+        if (node->ticket.waiter != waiter)
+            return true;
+    return false;
 }
 
-/* With the lock held: those who wait are to get -EPIPE, once they are woken. */
-static void end_waits(struct leat__waitlist *list, struct leat__waitlist *won)
+bool leat__chan_can(struct leat_chan *chan, uint32_t flag, const struct leat__waiter *waiter)
 {
-    struct leat__waitnode *node;
-
-    while ((node = leat__waitlist_claim(list))) {
-        node->result = -EPIPE;
-        leat__waitlist_push(won, node);
-    }
-}
-
-void leat_chan_close(struct leat_chan *chan)
-{
-    struct leat__waitlist won = { 0 };
-
-    leat__lock(&chan->lock);
-    chan->closed = true;
-    end_waits(&chan->receivers, &won);
-    end_waits(&chan->senders, &won);
-    leat__unlock(&chan->lock);
-    leat__waitlist_wake(&won); /* last: a receiver that is at the end may free the channel */
-}
-
-size_t leat_chan_length(const struct leat_chan *chan)
-{
-    return count_of(chan);
-}
-
-size_t leat_chan_capacity(const struct leat_chan *chan)
-{
-    return chan->capacity;
+    if (chan->closed)
+        return true;
+    if (flag == LEAT__CHAN_SENDERS)
+        return others_wait(&chan->receivers, waiter) ||
+               (chan->ring.capacity > 0 && !leat__ring_is_full(&chan->ring));
+    return chan->ring.capacity > 0 ? !is_empty(chan) : others_wait(&chan->senders, waiter);
 }

@@ -10,7 +10,7 @@ static uint64_t serve(struct leat__permits *permits, uint64_t free, struct leat_
 
     while ((node = permits->waiters.first) && node->count <= free) {
         leat__waitlist_remove(&permits->waiters, node);
-        if (!leat__claim(node->ticket, LEAT__CAUSE_EVENT))
+        if (!leat__waitnode_claim(node))
             continue;
         free -= node->count; /* I3 */
         leat__waitlist_push(won, node);

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "task/runtime.h"
 #include "task/task.h"
+#include "task/waitable.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -296,6 +297,63 @@ int leat_task_join(struct leat_task task, int *ret)
         *ret = result;
     return 0;
 }
+
+/* ---- LEAT_DONE: a case's object and number are the handle ---- */
+
+static struct leat_task handle_of(const struct leat_case *c)
+{
+    return (struct leat_task){ c->object, c->number };
+}
+
+static int attempt_done(struct leat_case *c)
+{
+    struct leat__record *record = find(handle_of(c));
+    int result = 0;
+
+    if (!record)
+        return -ESRCH;
+    if (record->status != LEAT_TASK_ENDED)
+        result = -EAGAIN;
+    else if (c->data)
+        *(int *)c->data = record->result;
+    leat__unlock(&record->lock);
+    return result;
+}
+
+static bool arm_done(struct leat_case *c, struct leat__waitnode *node)
+{
+    struct leat__record *record = find(handle_of(c));
+    bool ended;
+
+    if (!record)
+        return true;
+    ended = record->status == LEAT_TASK_ENDED;
+    if (!ended)
+        leat__waitlist_push(&record->joiners, node);
+    leat__unlock(&record->lock);
+    return ended;
+}
+
+static void disarm_done(struct leat_case *c, struct leat__waitnode *node)
+{
+    struct leat__record *record = c->object; /* records stay records (I1) */
+
+    if (record) {
+        leat__lock(&record->lock);
+        leat__waitlist_remove(&record->joiners, node); /* off it already, if the task has ended */
+        leat__unlock(&record->lock);
+    }
+    if (node->won && c->data)
+        *(int *)c->data = (int)(int64_t)node->count;
+}
+
+const struct leat_waitable leat_waitable_done = {
+    .what = "join a task",
+    .inner = true,
+    .attempt = attempt_done,
+    .arm = arm_done,
+    .disarm = disarm_done,
+};
 
 int leat_task_cancel(struct leat_task task)
 {

@@ -53,7 +53,7 @@ struct leat__waitnode *leat__waitlist_claim(struct leat__waitlist *list)
 
     while ((node = list->first)) {
         leat__waitlist_remove(list, node);
-        if (leat__claim(node->ticket, LEAT__CAUSE_EVENT))
+        if (leat__waitnode_claim(node))
             return node;
     }
     return NULL;
@@ -83,6 +83,7 @@ int leat__waitlist_wait(struct leat__waitlist *list, struct leat__waitnode *node
     }
     node->ticket = wait.ticket;
     node->result = 0;
+    node->won = false;
     leat__waitlist_push(list, node);
     cause = leat__wait_park(&wait, lock);
     if (cause == LEAT__CAUSE_EVENT)

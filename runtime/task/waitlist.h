@@ -21,6 +21,7 @@ struct leat__waitlist {
     struct leat__waitnode *first, *last;
 };
 
+/* Once its wait is claimed elsewhere a node may be gone: who finds it in a list holds the lock. */
 struct leat__waitnode {
     struct leat__waitnode *next, *prev;
     struct leat__ticket    ticket;
@@ -28,7 +29,17 @@ struct leat__waitnode {
     uint64_t               count; /* likewise */
     int                    result; /* set by the waker */
     bool                   linked;
+    bool                   won; /* claimed through this node: a wait may have several (select) */
 };
+
+/* Try to end the node's wait by an event. True: the caller has won, as after leat__claim. */
+static inline bool leat__waitnode_claim(struct leat__waitnode *node)
+{
+    if (!leat__claim(node->ticket, LEAT__CAUSE_EVENT))
+        return false;
+    node->won = true;
+    return true;
+}
 
 static inline bool leat__waitlist_empty(const struct leat__waitlist *list)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c chan/chan.c
- * model: flags -DLEAT__LOCK_SPINS=0
+/* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c chan/chan.c chan/pass.c
+ * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RING_SPINS=0
  *
  * Channels: each element that was sent is received once, in order, whatever closes or cancels. */
 #include <errno.h>
@@ -123,7 +123,7 @@ static void cancel(void *arg)
     leat__bound_end(&scope);
 }
 
-MODEL_DRIVER(chan_rendezvous_passes_two)
+MODEL_DRIVER(chan_rendezvous_passes_two, .weak_preemptions = 1)
 {
     reset(0, NULL);
     model_spawn(send_two, (void *)(intptr_t)0);
@@ -132,7 +132,7 @@ MODEL_DRIVER(chan_rendezvous_passes_two)
     check_conserved();
 }
 
-MODEL_DRIVER(chan_of_one_passes_two)
+MODEL_DRIVER(chan_of_one_passes_two, .weak_preemptions = 1)
 {
     reset(1, NULL);
     model_spawn(send_two, (void *)(intptr_t)0);
@@ -141,7 +141,7 @@ MODEL_DRIVER(chan_of_one_passes_two)
     check_conserved();
 }
 
-MODEL_DRIVER(chan_between_a_task_and_a_plain_thread)
+MODEL_DRIVER(chan_between_a_task_and_a_plain_thread, .weak_preemptions = 1)
 {
     reset(1, NULL);
     tasks_make_plain(2);
@@ -151,7 +151,7 @@ MODEL_DRIVER(chan_between_a_task_and_a_plain_thread)
     check_conserved();
 }
 
-MODEL_DRIVER(chan_two_senders_one_receiver)
+MODEL_DRIVER(chan_two_senders_one_receiver, .preemptions = 1, .stale = 1)
 {
     reset(1, NULL);
     model_spawn(send_one, (void *)(intptr_t)0);
@@ -161,7 +161,7 @@ MODEL_DRIVER(chan_two_senders_one_receiver)
     check_conserved();
 }
 
-MODEL_DRIVER(chan_one_sender_two_receivers)
+MODEL_DRIVER(chan_one_sender_two_receivers, .preemptions = 1, .stale = 1)
 {
     reset(1, NULL);
     model_spawn(send_two, (void *)(intptr_t)0);
@@ -171,7 +171,7 @@ MODEL_DRIVER(chan_one_sender_two_receivers)
     check_conserved();
 }
 
-MODEL_DRIVER(chan_closed_is_drained_and_then_at_its_end)
+MODEL_DRIVER(chan_closed_is_drained_and_then_at_its_end, .weak_preemptions = 1)
 {
     reset(1, NULL);
     model_spawn(send_two_and_close, (void *)(intptr_t)0);
@@ -180,7 +180,7 @@ MODEL_DRIVER(chan_closed_is_drained_and_then_at_its_end)
     check_conserved();
 }
 
-MODEL_DRIVER(chan_close_wakes_receivers)
+MODEL_DRIVER(chan_close_wakes_receivers, .preemptions = 1, .stale = 1)
 {
     reset(1, NULL);
     model_spawn(receive_one, NULL);
@@ -190,7 +190,7 @@ MODEL_DRIVER(chan_close_wakes_receivers)
     check_conserved();
 }
 
-MODEL_DRIVER(chan_close_wakes_senders)
+MODEL_DRIVER(chan_close_wakes_senders, .preemptions = 1, .stale = 1)
 {
     reset(0, NULL);
     model_spawn(send_one, (void *)(intptr_t)0);
@@ -201,7 +201,7 @@ MODEL_DRIVER(chan_close_wakes_senders)
 }
 
 /* A cancel wakes both, or finds them done. */
-MODEL_DRIVER(chan_cancel_loses_no_element)
+MODEL_DRIVER(chan_cancel_loses_no_element, .preemptions = 1, .stale = 1)
 {
     reset(1, &scope);
     model_spawn(send_one, (void *)(intptr_t)0);
@@ -211,7 +211,7 @@ MODEL_DRIVER(chan_cancel_loses_no_element)
     check_conserved();
 }
 
-MODEL_DRIVER(chan_cancel_against_a_rendezvous)
+MODEL_DRIVER(chan_cancel_against_a_rendezvous, .preemptions = 1, .stale = 1)
 {
     reset(0, &scope);
     model_spawn(send_one, (void *)(intptr_t)0);

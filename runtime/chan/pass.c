@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending and receiving: what a program calls, on top of chan.c's turns. */
+#include "base/check.h"
+#include "chan/chan.h"
+#include "sched/sched.h"
+#include "task/self.h"
+
+#include <sched.h>
+
+static const struct leat__reason sending = { "send to a channel", LEAT__ABOUT_NAME, true };
+static const struct leat__reason receiving = { "receive from a channel", LEAT__ABOUT_NAME, true };
+static const struct leat__reason joining = { "see the elements of a channel done",
+                                             LEAT__ABOUT_NAME, true };
+
+/* ---- the fast path: nobody waits, and there is room, or something to take ---- */
+
+static inline bool is_quick(struct leat_chan *chan)
+{
+    /* relaxed: a hint; who must not miss a waiter reads it again (O1 of chan.c) */
+    return __builtin_expect((load_relaxed(&chan->waiting) &
+                             (uint32_t)~LEAT__CHAN_JOINERS) == 0, 1);
+}
+
+/* The position is ours: fill or drain it, and see to those who wait for that. */
+static __attribute__((noinline)) void finish_slow(struct leat_chan *chan, uint64_t at,
+                                                  const void *source, void *target)
+{
+    struct leat__chan_turn turn;
+
+    leat__chan_enter(chan, &turn);
+    if (source)
+        leat__ring_fill(&chan->ring, at, source);
+    else
+        leat__ring_drain(&chan->ring, at, target);
+    leat__chan_match(chan, &turn);
+    leat__chan_leave(chan, &turn);
+}
+
+static inline int send_quick(struct leat_chan *chan, const void *element)
+{
+    int err;
+
+    if (leat__bias_enter(&chan->bias, leat__worker_current())) {
+        err = is_quick(chan) ? leat__ring_push_alone(&chan->ring, element) : -EAGAIN;
+        leat__bias_leave(&chan->bias);
+    } else if (leat__bias_is_shared(&chan->bias) && is_quick(chan)) {
+        uint64_t at;
+
+        err = leat__ring_claim_tail(&chan->ring, &at);
+        if (err)
+            return err;
+        /* seq_cst, and before the turn is passed on: O1 and I5 of chan.c */
+        if (__builtin_expect(load_seq_cst(&chan->waiting) & LEAT__CHAN_RECEIVERS, 0))
+            finish_slow(chan, at, element, NULL);
+        else
+            leat__ring_fill(&chan->ring, at, element);
+    } else {
+        err = -EAGAIN;
+    }
+    return err;
+}
+
+static inline int recv_quick(struct leat_chan *chan, void *element)
+{
+    int err;
+
+    if (leat__bias_enter(&chan->bias, leat__worker_current())) {
+        err = is_quick(chan) ? leat__ring_pop_alone(&chan->ring, element) : -EAGAIN;
+        leat__bias_leave(&chan->bias);
+    } else if (leat__bias_is_shared(&chan->bias) && is_quick(chan)) {
+        uint64_t at;
+
+        err = leat__ring_claim_head(&chan->ring, &at);
+        if (err)
+            return err;
+        /* seq_cst: as in send_quick */
+        if (__builtin_expect(load_seq_cst(&chan->waiting) & LEAT__CHAN_SENDERS, 0))
+            finish_slow(chan, at, NULL, element);
+        else
+            leat__ring_drain(&chan->ring, at, element);
+    } else {
+        err = -EAGAIN;
+    }
+    return err;
+}
+
+/* ---- the slow path ---- */
+
+/* The ring is held up by a thread that was preempted between two instructions: let others run. */
+static void stand_back(void)
+{
+    cpu_relax();
+    if (leat__fiber_current())
+        leat__give_way();
+    sched_yield();
+}
+
+/* Inside, and leaves: wait in a list until claimed. Returns the node's result: -EAGAIN to try
+ * again; or the error of the scopes. */
+static int wait_listed(struct leat_chan *chan, struct leat__chan_turn *turn, uint32_t flag,
+                       struct leat__waitnode *node, const struct leat__reason *reason)
+{
+    struct leat__wait wait;
+    enum leat__cause cause = LEAT__CAUSE_EVENT;
+    bool own, again;
+    int err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, LEAT_NEVER);
+
+    if (err) {
+        leat__chan_leave(chan, turn);
+        return err;
+    }
+    *node = (struct leat__waitnode){ .data = node->data, .ticket = wait.ticket };
+    leat__chan_list(chan, turn, flag, node);
+    again = !turn->alone && flag != LEAT__CHAN_JOINERS &&
+            leat__chan_can(chan, flag, wait.ticket.waiter); /* O1 */
+    if (again)
+        leat__chan_unlist(chan, turn, flag, node);
+    leat__chan_leave(chan, turn);
+    if (again) {
+        cause = leat__wait_abandon(&wait); /* nobody of the channel has seen the ticket */
+        if (cause == LEAT__CAUSE_EVENT)
+            return -EAGAIN;
+        return leat__wait_error(&wait, cause, &own);
+    }
+    leat__self_reason(wait.self, reason, chan->name);
+    cause = leat__wait_park(&wait, NULL);
+    if (cause == LEAT__CAUSE_EVENT)
+        return node->result; /* the channel may be gone */
+    leat__chan_enter(chan, turn);
+    leat__chan_unlist(chan, turn, flag, node);
+    leat__chan_leave(chan, turn);
+    return leat__wait_error(&wait, cause, &own);
+}
+
+static __attribute__((noinline)) int send_slow(struct leat_chan *chan, const void *element,
+                                               bool may_wait)
+{
+    struct leat__waitnode node = { .data = (void *)(uintptr_t)element };
+    struct leat__chan_turn turn;
+    int err;
+
+    for (;;) {
+        leat__chan_enter(chan, &turn);
+        err = leat__chan_send_now(chan, &turn, element);
+        if (err == -EAGAIN && may_wait)
+            err = wait_listed(chan, &turn, LEAT__CHAN_SENDERS, &node, &sending);
+        else
+            leat__chan_leave(chan, &turn);
+        if (!may_wait)
+            return err == -EBUSY ? -EAGAIN : err;
+        if (err == -EBUSY)
+            stand_back();
+        else if (err != -EAGAIN)
+            return err;
+    }
+}
+
+static __attribute__((noinline)) int recv_slow(struct leat_chan *chan, void *element, bool may_wait)
+{
+    struct leat__waitnode node = { .data = element };
+    struct leat__chan_turn turn;
+    int err;
+
+    for (;;) {
+        leat__chan_enter(chan, &turn);
+        err = leat__chan_recv_now(chan, &turn, element);
+        if (err == -EAGAIN && may_wait)
+            err = wait_listed(chan, &turn, LEAT__CHAN_RECEIVERS, &node, &receiving);
+        else
+            leat__chan_leave(chan, &turn);
+        if (!may_wait)
+            return err == -EBUSY ? -EAGAIN : err;
+        if (err == -EBUSY)
+            stand_back();
+        else if (err != -EAGAIN)
+            return err;
+    }
+}
+
+/* Behind a call: it is no tail call, so that reports of who waits show what the program called. */
+static inline void keep_frame(void)
+{
+    __asm__ volatile("");
+}
+
+/* ---- what programs call ---- */
+
+int leat_chan_send(struct leat_chan *chan, const void *element)
+{
+    int err = leat__checkpoint(leat__self());
+
+    if (__builtin_expect(err, 0))
+        return err;
+    err = send_quick(chan, element);
+    if (__builtin_expect(err, 0) && err != -EPIPE) {
+        err = send_slow(chan, element, true);
+        keep_frame();
+    }
+    return err;
+}
+
+int leat_chan_recv(struct leat_chan *chan, void *element)
+{
+    int err = leat__checkpoint(leat__self());
+
+    if (__builtin_expect(err, 0))
+        return err;
+    err = recv_quick(chan, element);
+    if (__builtin_expect(err, 0) && err != -EPIPE) {
+        err = recv_slow(chan, element, true);
+        keep_frame();
+    }
+    return err;
+}
+
+int leat_chan_try_send(struct leat_chan *chan, const void *element)
+{
+    int err = send_quick(chan, element);
+
+    return __builtin_expect(err, 0) && err != -EPIPE ? send_slow(chan, element, false) : err;
+}
+
+int leat_chan_try_recv(struct leat_chan *chan, void *element)
+{
+    int err = recv_quick(chan, element);
+
+    return __builtin_expect(err, 0) && err != -EPIPE ? recv_slow(chan, element, false) : err;
+}
+
+/* As many as go at once, in one turn; 0 when none does. */
+static size_t send_some(struct leat_chan *chan, const unsigned char *elements, size_t count)
+{
+    struct leat__chan_turn turn;
+    size_t i = 0;
+
+    leat__chan_enter(chan, &turn);
+    while (i < count && leat__chan_send_now(chan, &turn, elements + i * chan->ring.bytes) == 0)
+        i++;
+    leat__chan_leave(chan, &turn);
+    return i;
+}
+
+static size_t recv_some(struct leat_chan *chan, unsigned char *elements, size_t count)
+{
+    struct leat__chan_turn turn;
+    size_t i = 0;
+
+    leat__chan_enter(chan, &turn);
+    while (i < count && leat__chan_recv_now(chan, &turn, elements + i * chan->ring.bytes) == 0)
+        i++;
+    leat__chan_leave(chan, &turn);
+    return i;
+}
+
+ssize_t leat_chan_send_many(struct leat_chan *chan, const void *elements, size_t count)
+{
+    const unsigned char *next = elements;
+    size_t bytes = chan->ring.bytes; /* once the last one is sent the channel may be gone */
+    size_t sent = 0;
+
+    while (sent < count) {
+        int err = leat__checkpoint(leat__self());
+        size_t some = err ? 0 : send_some(chan, next, count - sent);
+
+        if (some == 0) {
+            if (!err)
+                err = send_slow(chan, next, true);
+            if (err)
+                return sent > 0 ? (ssize_t)sent : err;
+            some = 1;
+        }
+        sent += some;
+        next += some * bytes;
+    }
+    return (ssize_t)sent;
+}
+
+ssize_t leat_chan_recv_many(struct leat_chan *chan, void *elements, size_t count)
+{
+    size_t some;
+    int err = leat__checkpoint(leat__self());
+
+    if (err)
+        return err;
+    some = recv_some(chan, elements, count);
+    if (some == 0 && count > 0) {
+        err = recv_slow(chan, elements, true);
+        if (err)
+            return err;
+        some = 1;
+    }
+    return (ssize_t)some;
+}
+
+void leat_chan_close(struct leat_chan *chan)
+{
+    struct leat__chan_turn turn;
+
+    leat__chan_enter(chan, &turn);
+    if (!chan->closed)
+        leat__chan_end(chan, &turn);
+    leat__chan_leave(chan, &turn);
+}
+
+/* ---- done and join ---- */
+
+void leat_chan_done(struct leat_chan *chan)
+{
+    struct leat__chan_turn turn;
+
+    leat__chan_enter(chan, &turn);
+    leat__chan_count_done(chan, &turn);
+    leat__chan_leave(chan, &turn);
+}
+
+int leat_chan_join(struct leat_chan *chan)
+{
+    struct leat__waitnode node = { .data = NULL };
+    struct leat__chan_turn turn;
+    int err = leat__checkpoint(leat__self());
+
+    if (err)
+        return err;
+    leat__chan_enter(chan, &turn);
+    if (leat__chan_is_done(chan))
+        leat__chan_leave(chan, &turn);
+    else
+        err = wait_listed(chan, &turn, LEAT__CHAN_JOINERS, &node, &joining);
+    return err;
+}
+
+size_t leat_chan_length(const struct leat_chan *chan)
+{
+    return (size_t)leat__ring_length((struct leat__ring *)(uintptr_t)&chan->ring);
+}
+
+size_t leat_chan_capacity(const struct leat_chan *chan)
+{
+    return (size_t)chan->ring.capacity;
+}

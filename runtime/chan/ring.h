@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/* A bounded ring of elements, many to many, with a sequence number in each slot (Dmitry Vyukov's
+ * bounded queue, 2010; positions that carry their lap, for capacities that are no power of two, as
+ * in crossbeam's ArrayQueue).
+ *
+ *     position        lap * LAP + index              LAP: a power of two, at least the capacity
+ *     slot's turn     lap      free, for the sender of that lap
+ *                     lap + 1  full, for the receiver of that lap
+ *                     lap + LAP: free in the next lap
+ *     tail            the next position to be sent to, and CLOSED
+ *     head            the next position to be received from
+ *
+ * All-zero memory is an empty ring, so that a large one costs only what is used of it.
+ *
+ * Two forms of each operation. `shared`: one compare-and-swap takes a position, then the element is
+ * moved, then the slot's turn is passed on. `alone`: the caller is the only one on the ring
+ * (bias.h), and the same is done by plain loads and stores.
+ *
+ * INVARIANTS
+ *   I1  Who moved tail (head) from a position is the only one to touch that slot until it passes
+ *       the turn on. Elements come out in the order of their positions.
+ *   I2  CLOSED stands in tail itself, so each send is before or after the close, and every element
+ *       that was sent is at a position before the end that receivers see.
+ *   I3  Passing on the turn is the last touch of the ring: whoever gets the last element may free
+ *       it (chan.c, I5).
+ *
+ * ORDERING
+ *   O1  turn: released by who filled (emptied) the slot, acquired by who empties (fills) it. It
+ *       orders the element.
+ *   O2  The compare-and-swap of tail (head) is seq_cst: it is this side's store in the agreement
+ *       with who goes to wait (chan.c, O1), whose look at the ring is a seq_cst load of it. */
+#ifndef LEAT_CHAN_RING_H
+#define LEAT_CHAN_RING_H
+
+#include "lockfree/atomic.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <stddef.h>
+#include <string.h>
+
+#define LEAT__RING_CLOSED (UINT64_C(1) << 63)
+
+/* A slot that is between turns is one a few instructions long, unless its thread was preempted. */
+#ifndef LEAT__RING_SPINS /* the model checker builds with none */
+#define LEAT__RING_SPINS 64
+#endif
+
+struct leat__ring {
+    size_t   bytes;  /* of an element */
+    size_t   stride; /* of a slot */
+    uint64_t capacity;
+    uint64_t lap; /* LAP */
+    unsigned char *slots;
+    alignas(64) LEAT_ATOMIC(uint64_t) tail;
+    alignas(64) LEAT_ATOMIC(uint64_t) head;
+};
+
+struct leat__ring_slot {
+    LEAT_ATOMIC(uint64_t) turn;
+    unsigned char element[];
+};
+
+/* Bytes of a slot: its turn and the element, rounded up. */
+static inline size_t leat__ring_stride(size_t bytes)
+{
+    return sizeof(struct leat__ring_slot) + ((bytes + 7) & ~(size_t)7);
+}
+
+/* slots: capacity times the stride, all zero, and aligned for a turn. */
+static inline void leat__ring_init(struct leat__ring *ring, size_t bytes, uint64_t capacity,
+                                   void *slots)
+{
+    ring->bytes = bytes;
+    ring->stride = leat__ring_stride(bytes);
+    ring->capacity = capacity;
+    ring->lap = 2; /* full in a lap must not look free in the next */
+    while (ring->lap < capacity)
+        ring->lap *= 2;
+    ring->slots = slots;
+    store_relaxed(&ring->tail, 0); /* relaxed, both: nobody else has it yet */
+    store_relaxed(&ring->head, 0);
+}
+
+static inline struct leat__ring_slot *leat__ring_slot(const struct leat__ring *ring, uint64_t at)
+{
+    return (void *)(ring->slots + (at & (ring->lap - 1)) * ring->stride);
+}
+
+static inline uint64_t leat__ring_lap(const struct leat__ring *ring, uint64_t at)
+{
+    return at & ~(ring->lap - 1);
+}
+
+static inline uint64_t leat__ring_next(const struct leat__ring *ring, uint64_t at)
+{
+    uint64_t next = at + 1;
+
+    if ((next & (ring->lap - 1)) == (ring->capacity & (ring->lap - 1)))
+        next = leat__ring_lap(ring, at) + ring->lap;
+    return next;
+}
+
+/* How many elements were sent to the positions before this one. */
+static inline uint64_t leat__ring_count(const struct leat__ring *ring, uint64_t at)
+{
+    at &= ~LEAT__RING_CLOSED;
+    return at / ring->lap * ring->capacity + (at & (ring->lap - 1));
+}
+
+/* Small ones inline: a call of memcpy costs as much as the rest. */
+static inline void leat__ring_copy(void *to, const void *from, size_t bytes)
+{
+    if (bytes == 8)
+        memcpy(to, from, 8);
+    else if (bytes == 4)
+        memcpy(to, from, 4);
+    else if (bytes == 16)
+        memcpy(to, from, 16);
+    else
+        memcpy(to, from, bytes);
+}
+
+/* ---- alone ---- */
+
+/* 0, -EPIPE, or -EAGAIN when it is full. */
+static inline int leat__ring_push_alone(struct leat__ring *ring, const void *element)
+{
+    /* relaxed, all: nobody else is on the ring; bias.h hands it over */
+    uint64_t tail = load_relaxed(&ring->tail);
+    uint64_t lap = leat__ring_lap(ring, tail);
+    struct leat__ring_slot *slot = leat__ring_slot(ring, tail);
+
+    if (__builtin_expect(load_relaxed(&slot->turn) != lap, 0)) /* CLOSED is in no slot's turn */
+        return tail & LEAT__RING_CLOSED ? -EPIPE : -EAGAIN;
+    leat__ring_copy(slot->element, element, ring->bytes);
+    store_relaxed(&slot->turn, lap + 1);
+    store_relaxed(&ring->tail, leat__ring_next(ring, tail));
+    return 0;
+}
+
+/* 0, -EAGAIN when it is empty, -EPIPE when it is empty and closed. */
+static inline int leat__ring_pop_alone(struct leat__ring *ring, void *element)
+{
+    /* relaxed, all: as above */
+    uint64_t head = load_relaxed(&ring->head);
+    uint64_t lap = leat__ring_lap(ring, head);
+    struct leat__ring_slot *slot = leat__ring_slot(ring, head);
+
+    if (__builtin_expect(load_relaxed(&slot->turn) != lap + 1, 0))
+        return load_relaxed(&ring->tail) & LEAT__RING_CLOSED ? -EPIPE : -EAGAIN;
+    leat__ring_copy(element, slot->element, ring->bytes);
+    store_relaxed(&slot->turn, lap + ring->lap);
+    store_relaxed(&ring->head, leat__ring_next(ring, head));
+    return 0;
+}
+
+/* ---- shared ---- */
+
+/* Both look at what the slot says first, and only when it says no at the other end. Between the
+ * two a slot may be in somebody's hands: then -EBUSY, after a moment. */
+
+/* Take the position at the tail. 0 with *ret_at, -EPIPE, -EAGAIN when it is full, -EBUSY. */
+static inline int leat__ring_claim_tail(struct leat__ring *ring, uint64_t *ret_at)
+{
+    uint64_t tail = load_relaxed(&ring->tail); /* relaxed: the compare-and-swap decides */
+
+    for (int i = 0; i <= LEAT__RING_SPINS;) {
+        uint64_t lap = leat__ring_lap(ring, tail);
+        uint64_t seen;
+
+        if (__builtin_expect((tail & LEAT__RING_CLOSED) != 0, 0))
+            return -EPIPE;
+        if (load_acquire(&leat__ring_slot(ring, tail)->turn) == lap) { /* O1 */
+            *ret_at = tail;
+            if (cas_weak_seq_cst(&ring->tail, &tail, leat__ring_next(ring, tail))) /* O2 */
+                return 0;
+            continue;
+        }
+        /* seq_cst: O2 of the other side, for who goes to wait because of it. Read before tail is
+         * read again, so that tail cannot have been overtaken. */
+        seen = load_seq_cst(&ring->head) + ring->lap;
+        if (seen == tail)
+            return -EAGAIN;
+        seen = tail;
+        tail = load_relaxed(&ring->tail); /* relaxed: as above */
+        if (tail == seen) {
+            cpu_relax();
+            i++;
+        }
+    }
+    return -EBUSY;
+}
+
+/* Take the position at the head. 0 with *ret_at, -EAGAIN when it is empty, -EPIPE when it is empty
+ * and closed, -EBUSY. */
+static inline int leat__ring_claim_head(struct leat__ring *ring, uint64_t *ret_at)
+{
+    uint64_t head = load_relaxed(&ring->head); /* relaxed: the compare-and-swap decides */
+
+    for (int i = 0; i <= LEAT__RING_SPINS;) {
+        uint64_t lap = leat__ring_lap(ring, head);
+        uint64_t seen;
+
+        if (load_acquire(&leat__ring_slot(ring, head)->turn) == lap + 1) { /* O1 */
+            *ret_at = head;
+            if (cas_weak_seq_cst(&ring->head, &head, leat__ring_next(ring, head))) /* O2 */
+                return 0;
+            continue;
+        }
+        seen = load_seq_cst(&ring->tail); /* as in claim_tail */
+        if ((seen & ~LEAT__RING_CLOSED) == head)
+            return seen & LEAT__RING_CLOSED ? -EPIPE : -EAGAIN;
+        seen = head;
+        head = load_relaxed(&ring->head); /* relaxed: as above */
+        if (head == seen) {
+            cpu_relax();
+            i++;
+        }
+    }
+    return -EBUSY;
+}
+
+static inline void leat__ring_fill(struct leat__ring *ring, uint64_t at, const void *element)
+{
+    struct leat__ring_slot *slot = leat__ring_slot(ring, at);
+
+    leat__ring_copy(slot->element, element, ring->bytes);
+    store_release(&slot->turn, leat__ring_lap(ring, at) + 1); /* O1 */
+}
+
+static inline void leat__ring_drain(struct leat__ring *ring, uint64_t at, void *element)
+{
+    struct leat__ring_slot *slot = leat__ring_slot(ring, at);
+
+    leat__ring_copy(element, slot->element, ring->bytes);
+    store_release(&slot->turn, leat__ring_lap(ring, at) + ring->lap); /* O1 */
+}
+
+/* Is there something at the head (room at the tail) that a claim would get now? */
+static inline bool leat__ring_has_element(struct leat__ring *ring)
+{
+    uint64_t head = load_relaxed(&ring->head); /* relaxed: a claim decides */
+
+    return load_acquire(&leat__ring_slot(ring, head)->turn) == leat__ring_lap(ring, head) + 1;
+}
+
+static inline bool leat__ring_has_room(struct leat__ring *ring)
+{
+    uint64_t tail = load_relaxed(&ring->tail); /* relaxed: a claim decides */
+
+    return !(tail & LEAT__RING_CLOSED) &&
+           load_acquire(&leat__ring_slot(ring, tail)->turn) == leat__ring_lap(ring, tail);
+}
+
+/* Full, at the instant of the second load; a closed one is not. */
+static inline bool leat__ring_is_full(struct leat__ring *ring)
+{
+    uint64_t tail = load_relaxed(&ring->tail); /* relaxed: too old a one is not found at the head */
+
+    return load_seq_cst(&ring->head) + ring->lap == tail; /* O2 of who looks before it waits */
+}
+
+/* Positions taken by senders and not yet by receivers. The order of the loads makes it the length
+ * at some instant between them, or less. */
+static inline uint64_t leat__ring_length(struct leat__ring *ring)
+{
+    uint64_t head = load_seq_cst(&ring->head); /* O2 of who looks before it goes to wait */
+    uint64_t tail = load_seq_cst(&ring->tail);
+    uint64_t sent = leat__ring_count(ring, tail);
+    uint64_t received = leat__ring_count(ring, head);
+
+    return sent > received ? sent - received : 0;
+}
+
+#endif
