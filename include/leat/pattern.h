@@ -104,6 +104,56 @@ struct leat_race_options {
 LEAT_API int leat_race_between(const struct leat_racer *racers, size_t count,
                                const struct leat_race_options *options);
 
+/* ---- one value at a time ---- */
+
+/* A function that hands out values while it runs. The next step goes on where the last one stopped:
+ * nothing runs in between, and nothing runs ahead.
+ *
+ *     static int pages(struct leat_gen *gen, void *arg)
+ *     {
+ *         struct page page;
+ *         int err = 0;
+ *         for (int i = 0; !err && (err = fetch(arg, i, &page)) == 0; i++)
+ *             err = leat_yield_value(gen, &page);
+ *         return err;
+ *     }
+ *
+ *     LEAT_GEN(list, struct page, pages, "example.org");
+ *     while ((err = leat_next(&list, &page)) == 0)
+ *         ...
+ *     // -ENODATA: that was all. break or return closes it.
+ *
+ * A step is a call: the function's blocking calls are bounded by the scopes of whoever asks for the
+ * next value. For the same reason it may not yield inside a scope, a limit or a shield that it has
+ * entered itself (a checked bug). Caller's memory, never copied or moved. Any task may take the
+ * next step, one at a time, of the runtime it was opened in; a plain thread's is stepped by plain
+ * threads. */
+struct leat_gen {
+    uint64_t leat__private[48];
+};
+
+typedef int leat_gen_fn(struct leat_gen *gen, void *arg);
+
+/* Start with values of `bytes` bytes; fn is called at the first step, or by close: exactly once.
+ * Returns -ENOMEM or -EINVAL, which next returns as well: the result may be ignored. */
+LEAT_API int leat_gen_open(struct leat_gen *gen, leat_gen_fn *fn, void *arg, size_t bytes);
+
+/* The next value. `bytes` is checked against that of the start.
+ * Returns -ENODATA when fn has returned 0 or more; fn's error when it failed; again, the same.
+ * Cancel: -ECANCELED or -ETIMEDOUT before fn goes on leaves it where it is; else it is fn that
+ * meets them. */
+LEAT_API LEAT_MUST_CHECK int leat_gen_take(struct leat_gen *gen, void *ret, size_t bytes);
+
+/* From fn alone: hand out a value, and stop here until the next one is asked for. The value is
+ * copied before this returns. Returns -ECANCELED when the generator is being closed. */
+LEAT_API LEAT_MUST_CHECK int leat_gen_give(struct leat_gen *gen, const void *value, size_t bytes);
+
+/* End it early: its yield and its blocking calls return -ECANCELED until it has returned.
+ * Returns its error, if that is another one; 0 after a normal end; again, the same. */
+LEAT_API int leat_gen_close(struct leat_gen *gen);
+
+LEAT_API void leat_gen_cleanup(struct leat_gen *gen); /* what LEAT_GEN's block ends with */
+
 /* ---- again after a failure ---- */
 
 /* Keeps retries to a share of the calls: when everything fails, calling everything again and again
@@ -238,6 +288,17 @@ LEAT_API void leat_span_cleanup(struct leat_span *span); /* what LEAT_SPAN's blo
     LEAT__RACE(racers, __VA_ARGS__, .size = sizeof(struct leat_race_options))
 #define LEAT__RACE(racers, count, ...)                                                             \
     leat_race_between(racers, count, &(const struct leat_race_options){ __VA_ARGS__ })
+
+/* The two sides of a step; the value's size is taken from its type. The value is variadic so that
+ * commas in compound literals work. */
+#define leat_next(gen, ret)        leat_gen_take(gen, ret, sizeof *(ret))
+#define leat_yield_value(gen, ...) leat_gen_give(gen, (__VA_ARGS__), sizeof *(__VA_ARGS__))
+
+/* Declare a generator of values of type T in this block, and open it. It is closed when the block
+ * ends. */
+#define LEAT_GEN(gen, T, fn, arg)                                                                  \
+    struct leat_gen gen __attribute__((cleanup(leat_gen_cleanup)));                                \
+    (void)leat_gen_open(&gen, fn, arg, sizeof(T))
 
 /* leat_retry(fetch, &page, .tries = 5) */
 #define leat_retry(fn, ...) LEAT__RETRY(fn, __VA_ARGS__, .size = sizeof(struct leat_retry_options))

@@ -38,6 +38,11 @@ void leat__give_way(void);
  * only. */
 struct leat__fiber *leat__take_fresh(const void *group);
 
+/* A stack for the caller to run a coroutine on, NULL when there is none to be had; and back, from
+ * any thread. Borrowing: fiber only. */
+struct leat__stack *leat__sched_borrow_stack(void);
+void leat__sched_return_stack(struct leat__sched *sched, struct leat__stack *stack);
+
 /* Has the worker run its turns, so that the next leat__give_way lets it look around? Fiber only. */
 bool leat__look_due(void);
 

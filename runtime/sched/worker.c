@@ -147,6 +147,33 @@ static bool fetch_stacks(struct leat__worker *worker)
     return true;
 }
 
+struct leat__stack *leat__sched_borrow_stack(void)
+{
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__stack *stack;
+
+    if (!fetch_stacks(worker))
+        return NULL;
+    stack = worker->hot;
+    worker->hot = stack->next;
+    worker->hot_count--;
+    stack->next = NULL;
+    return stack;
+}
+
+void leat__sched_return_stack(struct leat__sched *sched, struct leat__stack *stack)
+{
+    struct leat__worker *worker = leat__worker_current();
+
+    if (!worker || worker->sched != sched) {
+        leat__stacks_put(&sched->stacks, stack);
+        return;
+    }
+    stack->next = worker->hot;
+    worker->hot = stack;
+    worker->hot_count++;
+}
+
 /* Our share of what was submitted from outside or did not fit elsewhere. */
 static void take_injected(struct leat__worker *worker)
 {
