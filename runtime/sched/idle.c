@@ -21,7 +21,21 @@
  * ORDERING
  *   O1  The sentinel's retreat against somebody's awakening: it clears the mark, then reads how
  *       many are awake; who awakes counts himself, then reads the mark when he declines. The fences
- *       keep both from reading the older value. */
+ *       keep both from reading the older value.
+ *   O2  Going to sleep beside a queue that is left alone, since there is a sentinel, against that
+ *       one's finding work of its own:
+ *
+ *         sleeper                               sentinel
+ *           look into every queue                 clear the mark, count itself awake
+ *           fence_seq_cst()       <- pairs ->     fence_seq_cst()
+ *           read the mark; none: be it            look into every queue and at who sleeps
+ *
+ *       If the sleeper reads the older mark, the sentinel sees what the sleeper saw, and that it
+ *       sleeps, and wakes it.
+ *   O3  Declining to offer has no fence: a push that is still in its core's store buffer can be
+ *       missed by a sentinel that stops being one at that moment. Accepted: both must begin a long
+ *       turn just then, and what it costs is a delay until any worker awakes or looks around; the
+ *       fence would be paid at every push while anybody sleeps. */
 #include "base/clamp.h"
 #include "base/container.h"
 #include "platform/clock.h"
@@ -99,15 +113,35 @@ static bool leave_alone(struct leat__worker *victim, leat_time now)
     return true;
 }
 
+static bool has_queue(struct leat__worker *worker)
+{
+    return leat__runq_len(&worker->runq) > 0 || leat__deque_len(&worker->fresh) > 0;
+}
+
 static bool queued(struct leat__sched *sched)
 {
-    if (leat__injector_len(&sched->injector) > 0)
-        return true;
     for (unsigned i = 0; i < sched->count; i++)
-        if (leat__runq_len(&sched->workers[i].runq) > 0 ||
-            leat__deque_len(&sched->workers[i].fresh) > 0)
+        if (has_queue(&sched->workers[i]))
             return true;
-    return false;
+    return leat__injector_len(&sched->injector) > 0;
+}
+
+/* Is something queued that a search would take? What it would leave alone is the sentinel's: a
+ * worker that stayed awake beside that would go round without end, and take the idle word's cache
+ * line from those who work. */
+static bool takeable(struct leat__sched *sched)
+{
+    leat_time now = 0;
+
+    for (unsigned i = 0; i < sched->count; i++) {
+        if (!has_queue(&sched->workers[i]))
+            continue;
+        if (now == 0)
+            now = leat__clock_now();
+        if (!leave_alone(&sched->workers[i], now))
+            return true;
+    }
+    return leat__injector_len(&sched->injector) > 0;
 }
 
 /* The oldest fresh fiber of the victim, to run, and up to half of the others for our own deque: one
@@ -201,30 +235,24 @@ struct leat__fiber *leat__search(struct leat__worker *worker)
     }
 }
 
-/* A searcher has found something to run: let the next one search, if there may be more. */
-static void end_search(struct leat__worker *worker)
-{
-    struct leat__sched *sched = worker->sched;
-    int index;
-
-    worker->searching = false;
-    if (!leat__idle_end_search(&sched->idle) || !queued(sched))
-        return;
-    index = leat__idle_pick(&sched->idle);
-    if (index >= 0)
-        leat__wake_worker(sched, (unsigned)index);
-}
-
-/* The worker has something to run and looks around no more for a while. */
+/* The worker has something to run and looks around no more for a while. Where it was the last to
+ * search, the next one goes on, if there may be more; where it was the sentinel, another is (I2),
+ * whatever a search would take at this moment. */
 void leat__found(struct leat__worker *worker)
 {
-    bool guarded = worker->guarded;
+    struct leat__sched *sched = worker->sched;
+    bool next = false;
 
-    worker->guarded = false;
-    if (worker->searching)
-        end_search(worker);
-    else if (guarded && !load_relaxed(&worker->sched->sentinel) && queued(worker->sched))
-        leat__wake_one(worker->sched); /* I2. relaxed: O1 */
+    if (worker->searching) {
+        worker->searching = false;
+        next = leat__idle_end_search(&sched->idle) && takeable(sched);
+    }
+    if (worker->guarded) {
+        worker->guarded = false;
+        next = next || (!load_relaxed(&sched->sentinel) && queued(sched)); /* relaxed: O1 */
+    }
+    if (next)
+        leat__wake_one(sched);
 }
 
 /* Be the sentinel, if there is none. */
@@ -232,7 +260,9 @@ static bool stand_sentinel(struct leat__sched *sched)
 {
     bool none = false;
 
-    return !sched->alone && cas_relaxed(&sched->sentinel, &none, true); /* relaxed: O1's fences */
+    /* relaxed, both: O1's fences */
+    return !sched->alone && !load_relaxed(&sched->sentinel) &&
+           cas_relaxed(&sched->sentinel, &none, true);
 }
 
 /* A sentinel with nobody left awake sleeps like the others. */
@@ -266,9 +296,13 @@ static leat_time lie_down(struct leat__worker *worker)
     /* before we count as asleep, or offers would wake us */
     worker->sentinel = stand_sentinel(sched);
     look = leat__idle_sleep(&sched->idle, worker->face.index, worker->searching);
-    if ((look && queued(sched)) || !leat__inbox_is_empty(&worker->inbox) ||
+    if ((look && takeable(sched)) || !leat__inbox_is_empty(&worker->inbox) ||
         load_relaxed(&sched->stopping)) /* relaxed: stop's wake is remembered */
         return 0;
+    if (!worker->sentinel) {
+        fence_seq_cst(); /* O2: pairs with the fence after leat__idle_leave */
+        worker->sentinel = stand_sentinel(sched);
+    }
     if (worker->sentinel && retreat(sched))
         worker->sentinel = false;
     leat__probe_count(&worker->face.probe.sleeps);
@@ -289,7 +323,8 @@ static void get_up(struct leat__worker *worker, leat_time slept)
     if (slept < SHORT_SLEEP_NS && (worker->searching || !leat__inbox_is_empty(&worker->inbox)))
         worker->spin_ns = SPIN_NS;
     worker->turns_left = 0;
-    fence_seq_cst(); /* O1: pairs with the fence in retreat, and with that in leat__sched_ring_me */
+    /* O1, O2: pairs with the fences in retreat, before a sleep, and in leat__sched_ring_me */
+    fence_seq_cst();
     if (__builtin_expect(load_relaxed(&sched->bell) != NULL, 0)) /* relaxed: ordered by the fence */
         ring(sched);
 }

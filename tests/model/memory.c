@@ -169,7 +169,7 @@ static int find(const void *p, bool create)
 static struct message *append(int o)
 {
     if (++objects[o].newest == MESSAGES_MAX)
-        search_broken("more than MESSAGES_MAX stores to an object");
+        model_fail(__FILE__, __LINE__, "no progress: more than MESSAGES_MAX stores to an object");
     return &messages[o][objects[o].newest];
 }
 

@@ -86,7 +86,7 @@ static bool timed(int t)
 static int pick(void)
 {
     bool may_preempt = search_preempt(0);
-    int options[THREADS_MAX], n = 0;
+    int options[THREADS_MAX], n = 0, ready = 0;
     bool go_on = current != 0 && enabled(current) && !(yielded & 1u << current);
     int chosen;
 
@@ -96,6 +96,7 @@ static int pick(void)
         for (int t = 1; t < THREADS_MAX; t++)
             if (t != current && enabled(t) && !(yielded & 1u << t))
                 options[n++] = t;
+        ready = n;
         /* A timeout while others can run counts as a preemption. */
         if (n > 0 && may_preempt)
             for (int t = 1; t < THREADS_MAX; t++)
@@ -118,7 +119,7 @@ static int pick(void)
     if (timed(chosen)) {
         threads[chosen].timed_out = true;
         threads[chosen].state = RUNNABLE;
-        (void)search_preempt(go_on);
+        (void)search_preempt(ready > 0);
     } else if (go_on && chosen != current) {
         (void)search_preempt(1);
     }

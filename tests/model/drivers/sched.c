@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/* model: sources lockfree/lock.c lockfree/idle.c lockfree/injector.c lockfree/deque.c sched/idle.c
+ * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RUNQ_SLOTS=4u -DLEAT__DEQUE_SLOTS=2u
+ * model: flags -DLEAT__SPIN_PAUSES=0
+ *
+ * When workers offer, search, stand sentinel and sleep: a loop as worker.c's over the real queues.
+ * A fiber behind a long turn is taken by somebody who sleeps, whatever the owner thought it worth;
+ * a violation shows as a deadlock. Time goes by when somebody's sleep ends by it. */
+#include <string.h>
+
+#include "model.h"
+#include "platform/clock.h"
+#include "sched/worker.h"
+
+enum { WORKERS = 3, FIBERS = 3, HOG = 0, SHORT = 1, OTHER_HOG = 2 };
+
+static struct leat__sched sched;
+static struct leat__worker workers[WORKERS];
+static struct leat__poller pollers[WORKERS];
+static struct leat__fiber fibers[FIBERS];
+static struct leat__stack stack;
+static leat_time now;
+static bool completed; /* worker 1's reactor has readied the other hog */
+static bool short_ran;
+static int hogs[WORKERS], runs[FIBERS], left;
+
+/* ---- the rooms below, played ---- */
+
+leat_time leat__clock_now(void)
+{
+    return now += 11 * LEAT_USEC; /* longer than a search looks on */
+}
+
+struct leat__worker *leat__worker_current(void)
+{
+    int i = model_self() - 1;
+
+    return i >= 0 && i < (int)sched.count ? &workers[i] : NULL;
+}
+
+void leat__keep_fresh(struct leat__worker *worker, struct leat__fiber *fiber)
+{
+    model_check(leat__deque_push(&worker->fresh, &fiber->link, NULL));
+}
+
+static void sleep_until(struct leat__poller *poller, leat_time deadline)
+{
+    (void)poller;
+    if (deadline == LEAT_NEVER)
+        model_sleep();
+    else if (!model_sleep_timed() && now < deadline)
+        now = deadline;
+}
+
+static void wake(struct leat__poller *poller)
+{
+    model_wake((int)(poller - pollers) + 1);
+}
+
+/* ---- workers ---- */
+
+static void stop(void)
+{
+    store_release(&sched.stopping, true);
+    for (unsigned i = 0; i < sched.count; i++)
+        wake(&pollers[i]);
+}
+
+/* A turn that lasts until somebody ran the short fiber. */
+static void compute(void)
+{
+    while (!short_ran) {
+        hogs[model_self() - 1] = 1;
+        model_sleep();
+        hogs[model_self() - 1] = 0;
+    }
+}
+
+static void run(struct leat__worker *worker, struct leat__fiber *fiber)
+{
+    int i = (int)(fiber - fibers);
+
+    runs[i]++;
+    if (i == HOG) {
+        model_check(leat__runq_push(&worker->runq, &fibers[SHORT].link));
+        leat__offer(worker);
+        compute();
+    } else if (i == OTHER_HOG) {
+        compute();
+    } else {
+        short_ran = true;
+        for (int w = 0; w < WORKERS; w++)
+            if (hogs[w])
+                model_wake(w + 1);
+    }
+    if (--left == 0)
+        stop();
+}
+
+static struct leat__fiber *look_around(struct leat__worker *worker)
+{
+    struct leat__link *item = leat__runq_pop(&worker->runq);
+
+    if (!item)
+        item = leat__deque_take_oldest(&worker->fresh, false);
+    if (item)
+        return (struct leat__fiber *)(void *)item;
+    if (worker == &workers[1] && completed) {
+        completed = false;
+        return &fibers[OTHER_HOG];
+    }
+    return NULL;
+}
+
+static void work(void *arg)
+{
+    struct leat__worker *worker = arg;
+
+    for (;;) {
+        struct leat__fiber *fiber = worker->next;
+
+        worker->next = NULL;
+        if (!fiber)
+            fiber = look_around(worker);
+        if (!fiber && load_relaxed(&sched.stopping)) /* relaxed: as in worker.c */
+            return;
+        if (!fiber)
+            fiber = leat__search(worker);
+        if (!fiber) {
+            leat__idle(worker);
+            continue;
+        }
+        leat__found(worker);
+        run(worker, fiber);
+    }
+}
+
+static void complete(void *arg)
+{
+    (void)arg;
+    completed = true;
+    wake(&pollers[1]);
+}
+
+static void reset(unsigned count, leat_time turn)
+{
+    memset(&sched, 0, sizeof sched);
+    memset(workers, 0, sizeof workers);
+    memset(fibers, 0, sizeof fibers);
+    memset(runs, 0, sizeof runs);
+    memset(hogs, 0, sizeof hogs);
+    sched.workers = workers;
+    sched.count = count;
+    leat__idle_init(&sched.idle, count);
+    for (unsigned i = 0; i < count; i++) {
+        workers[i].sched = &sched;
+        workers[i].face.index = i;
+        workers[i].due = LEAT_NEVER;
+        workers[i].poller = &pollers[i];
+        workers[i].turn_ns = turn;
+        leat__random_init(&workers[i].random, i);
+        pollers[i].sleep = sleep_until;
+        pollers[i].wake = wake;
+        model_check(leat__deque_init(&workers[i].fresh) == 0);
+    }
+    for (int i = 0; i < FIBERS; i++)
+        fibers[i].stack = &stack;
+    workers[0].next = &fibers[HOG];
+    completed = short_ran = false;
+    now = 0;
+    left = 2;
+}
+
+static void check_ran(int fibers_run)
+{
+    for (int i = 0; i < fibers_run; i++)
+        model_check(runs[i] == 1);
+    for (unsigned i = 0; i < sched.count; i++)
+        leat__deque_fini(&workers[i].fresh);
+}
+
+MODEL_DRIVER(sched_long_turns_are_offered)
+{
+    reset(2, LEAT__WAKE_NS);
+    model_spawn(work, &workers[0]);
+    model_spawn(work, &workers[1]);
+    model_run();
+    check_ran(2);
+}
+
+MODEL_DRIVER(sched_sentinel_takes_what_was_not_offered)
+{
+    reset(2, 10);
+    model_spawn(work, &workers[0]);
+    model_spawn(work, &workers[1]);
+    model_run();
+    check_ran(2);
+}
+
+MODEL_DRIVER(sched_sentinel_of_two_sleepers_takes_what_was_not_offered, .preemptions = 1,
+             .stale = 1)
+{
+    reset(3, 10);
+    for (int i = 0; i < 3; i++)
+        model_spawn(work, &workers[i]);
+    model_run();
+    check_ran(2);
+}
+
+/* Worker 1 gets a long turn of its own while it stands sentinel: the third one must go on. No old
+ * values: see O3 in sched/idle.c. */
+MODEL_DRIVER(sched_sentinel_with_work_of_its_own_is_relieved, .preemptions = 1, .stale = -1)
+{
+    reset(3, 10);
+    left = 3;
+    for (int i = 0; i < 3; i++)
+        model_spawn(work, &workers[i]);
+    model_spawn(complete, NULL);
+    model_run();
+    check_ran(3);
+}
