@@ -132,7 +132,7 @@ LEAT_TEST(deadlock, tasks_that_wait_for_each_other_are_reported_with_their_stack
         expect_exits(run_scene, 0, "deadlock: every task waits for another one");
         late += *took >= LEAT_SEC * TEST_SLOWDOWN;
         expect_exits(run_scene, 0,
-                     i % 5 == 0 || i % 5 == 2 ? "receive+" : "leat_semaphore_acquire+");
+                     i % 5 == 0 || i % 5 == 2 ? "receive+" : "leat__permits_wait+");
         if (test_failed())
             break;
     }
