@@ -1,264 +1,266 @@
 /* SPDX-License-Identifier: MIT */
-/* The compute pool: a queue, a thread per CPU, and as few wakes as can be, since waking a sleeping
- * core is dearer (tens of microseconds) than the smallest call that is worth sending here. So a
- * thread that runs out of calls looks for another few microseconds before it sleeps, and a caller
- * wakes a thread, or starts one, only when fewer threads look than calls wait. A new thread starts
- * the next, so that a worker pays for one start at most.
+/* The compute pool: lanes that steal from each other, a queue for what comes from outside, a thread
+ * per CPU, and as few wakes as can be, since waking a sleeping core is dearer (tens of
+ * microseconds) than most jobs.
  *
- *     starting --> looking --> running          looking: counted in `lookers`; will find what is
- *                   |   ^--------'               in the queue, so nobody else need be woken for it
- *                   v   | woken by a caller, which counts it as looking
- *                  idle-'   (hottest first)
+ *     starting --> looking --> running        looking: counted in `lookers`; will find what is in
+ *                   ^ |  ^--------'           the queue, so nobody else need be woken for it
+ *      picked, which| |nothing for a while
+ *  counts it looking| v
+ *                  idle: naps, then deep      `idle`, hottest first
+ *
+ * There are as many *places* as threads may compute at a time. A thread that runs or looks has one;
+ * one that sleeps over a join gives its place away for as long, and when it comes back there is one
+ * too many until the next one has nothing to do. A guest, a plain thread that computes on a lane of
+ * its own, takes a place from thieves, but not from the queue: it may compute for hours.
+ *
+ * A thread that has found nothing, or only jobs too small to be worth a steal, looks for a few
+ * microseconds, then naps with growing pauses while others compute, and only then sleeps deeply.
+ * Nobody wakes a napper but the queue. For a deep sleeper, or a thread not started yet, every lane
+ * is asked to publish (`wanted`): the next fork, on whichever lane, publishes and wakes it. So a
+ * fork never looks at the pool, and fine-grained work pays one wake in several milliseconds.
+ * Rejected: a wake at each publish (10 us for the waker, each time a tiny loop has a pause); a
+ * sentinel that ticks while others compute (see sched).
  *
  * Threads belong to no CPU: they ask for batch scheduling and the kernel moves them to where the
  * workers leave room. (A queue per CPU, next to the caller's, was rejected: the caller's CPU is the
  * one that its worker is about to use.)
  *
- * INVARIANTS (everything is guarded by the lock; `queued` may be read without it)
- *   I1  queued is the length of the queue.
- *   I2  While the queue is not empty, a thread runs a call or looks. When a start fails and there
- *       is no thread, everything in the queue is refused.
- *   I3  Who takes a thread off the idle list counts it as looking and wakes it, exactly once.
+ * INVARIANTS (everything is guarded by the lock unless it is atomic; those are written under it)
+ *   I1  queued is the length of calls and posts together.
+ *   I2  While something is queued, a thread runs a call or looks. When a start fails and there is
+ *       no thread, what is queued is refused.
+ *   I3  Who takes a thread off the idle list counts it as looking, gives it a place, and wakes it,
+ *       exactly once.
+ *   I4  taken = threads that run or look; a thread in a join's sleep, or idle, is not counted.
+ *   I5  wanted is set when a place is free (guests count) and a deep sleeper or a thread to start
+ *       could fill it, and there is no napper who will come by himself. While it is set, every lane
+ *       is asked, but for the time between an owner's settle and its look at wanted (O1).
  *
  * ORDERING
- *   O1  Waking releases nothing that the lock does not: the thread takes the lock to look. */
-#include "compute/pool.h"
+ *   O1  A request against an answer. Both sides write, then read; without the fences a sleeper
+ *       could miss what was published, or an owner put its fast path back in place of the request.
+ *
+ *         sleeper, under the lock (want)        owner (answer, then leat__compute_published)
+ *           wanted = true                         publish; low, high = fast
+ *           fence_seq_cst()       <- pairs ->     fence_seq_cst()
+ *           low, high = asked, on every lane      read wanted: if set, ask oneself, wake one
+ *           look at every word
+ *
+ *       If the sleeper's fence is first, the owner reads wanted. If the owner's is, the sleeper
+ *       sees what was published, and its request comes later than the owner's settle in the order
+ *       of modifications, so it stays.
+ *   O2  Waking releases nothing that the lock does not: the thread takes the lock to look. */
 #include "base/check.h"
-#include "base/list.h"
-#include "lockfree/atomic.h"
-#include "lockfree/lock.h"
-#include "platform/clock.h"
-#include "platform/futex.h"
-#include "sched/sched.h"
-#include "task/offload.h"
-#include "task/runtime.h"
-
-#include <leat/compute.h>
+#include "base/random.h"
+#include "compute/inside.h"
 
 #include <errno.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* How long a thread without work looks for more before it sleeps. */
-#define LOOK_NS_MAX (5 * LEAT_USEC)
+/* ---- lanes ---- */
 
-struct thread {
-    struct leat__list     idle_node;
-    struct leat__compute *pool;
-    LEAT_ATOMIC(uint32_t) woken; /* 0: asleep, or about to be */
-    struct leat__thread handle;
-};
-
-struct leat__compute {
-    struct leat__offload_pool port;
-    struct leat__runtime     *runtime;
-    const struct leat__cpus  *cpus;
-    leat__compute_start_fn   *start;
-
-    struct leat__lock     lock;
-    struct leat__list     queue; /* of calls, oldest first */
-    struct leat__list     idle;  /* of threads, hottest first */
-    LEAT_ATOMIC(uint32_t) queued;
-    unsigned              lookers;
-    unsigned              threads_max, count; /* count: threads[] in use */
-    bool                  starting; /* the last of them has not run yet */
-    bool                  stopping;
-    struct thread         threads[];
-};
-
-/* ---- threads ---- */
-
-/* With the lock: the oldest call, NULL when there is none. */
-static struct leat__offload *take(struct leat__compute *pool)
+struct leat__lane *leat__compute_lane(struct leat__compute *pool, uint32_t index)
 {
-    struct leat__list *node = leat__list_pop_front(&pool->queue);
-
-    if (!node)
-        return NULL;
-    fetch_sub_relaxed(&pool->queued, 1); /* relaxed: a hint outside of the lock */
-    return leat__list_entry(node, struct leat__offload, node);
+    return &pool->lanes[index];
 }
 
-/* Without the lock: wait for a moment, awake, for something in the queue. */
-static void look(struct leat__compute *pool)
+uint32_t leat__compute_lanes(struct leat__compute *pool)
 {
-    leat_time begin = leat__clock_now();
-
-    do {
-        for (int i = 0; i < 32; i++) {
-            if (load_relaxed(&pool->queued) > 0) /* relaxed: the lock decides */
-                return;
-            cpu_relax();
-        }
-    } while (leat__clock_now() - begin < LOOK_NS_MAX);
+    return load_relaxed(&pool->lanes_used); /* relaxed: an unused lane looks as if it were asked */
 }
 
-/* With the lock, which it gives up: sleep until woken. Looking before and after. */
-static void sleep_idle(struct leat__compute *pool, struct thread *thread)
+/* The next lane. There are as many as threads and guests can be. */
+struct leat__lane *leat__compute_open_lane(struct leat__compute *pool)
 {
-    pool->lookers--;
-    leat__list_push_front(&pool->idle, &thread->idle_node);
-    store_relaxed(&thread->woken, 0); /* relaxed: who wakes us has taken the lock after us */
-    leat__unlock(&pool->lock);
-    while (!load_relaxed(&thread->woken)) /* relaxed: O1 */
-        leat__futex_wait(&thread->woken, 0, LEAT_NEVER);
-    leat__lock(&pool->lock);
+    uint32_t index = load_relaxed(&pool->lanes_used); /* relaxed, both: under the lock */
+    struct leat__lane *lane = &pool->lanes[index];
+    uint64_t seed = index;
+
+    leat__check(index < pool->lanes_max, "a pool has too few lanes: tell the authors of leat");
+    leat__split_init(&lane->split, pool->slots + (size_t)index * LEAT__SPLIT_SLOTS);
+    lane->pool = pool;
+    lane->index = index;
+    lane->dice = leat__random_mix(&seed);
+    store_relaxed(&pool->lanes_used, index + 1);
+    if (load_relaxed(&pool->wanted)) /* relaxed: under the lock */
+        leat__split_demand(&lane->split);
+    return lane;
 }
 
-/* The next call, or NULL: the pool stops. On return the thread looks no more. */
-static struct leat__offload *next_call(struct leat__compute *pool, struct thread *thread,
-                                       bool looking)
+static bool anything_public(struct leat__compute *pool)
 {
-    struct leat__offload *call;
+    uint32_t count = leat__compute_lanes(pool);
 
-    leat__lock(&pool->lock);
-    call = take(pool);
-    if (!call && !looking) {
-        pool->lookers++;
-        looking = true;
-        leat__unlock(&pool->lock);
-        look(pool);
-        leat__lock(&pool->lock);
-        call = take(pool);
+    for (uint32_t i = 0; i < count; i++)
+        if (leat__split_has_public(load_relaxed(&pool->lanes[i].split.word))) /* relaxed: O1 */
+            return true;
+    return false;
+}
+
+/* ---- who is wanted ---- */
+
+/* After something that I5 speaks of has changed. Returns whether the caller should call fill once
+ * it has given up the lock: there is work, and somebody could come for it. */
+bool leat__compute_want(struct leat__compute *pool)
+{
+    bool free = pool->taken + pool->guests < pool->places && !pool->stopping;
+    bool wanted = free && (pool->deep > 0 || leat__compute_startable(pool));
+
+    if (!wanted) {
+        store_relaxed(&pool->wanted, false); /* relaxed: a hint too many does no harm */
+        return false;
     }
-    while (!call && !pool->stopping) {
-        sleep_idle(pool, thread);
-        call = take(pool);
-    }
-    if (looking)
-        pool->lookers--;
-    leat__unlock(&pool->lock);
-    return call;
+    if (load_relaxed(&pool->wanted)) /* relaxed: under the lock; nothing is new */
+        return false;
+    store_relaxed(&pool->wanted, true); /* relaxed: O1 */
+    fence_seq_cst();                    /* O1: pairs with leat__compute_published's */
+    for (uint32_t i = 0; i < leat__compute_lanes(pool); i++)
+        leat__split_demand(&pool->lanes[i].split);
+    return anything_public(pool);
 }
 
-/* With the lock: more calls wait than threads look, and there may be one more. */
-static bool wants_thread(struct leat__compute *pool)
-{
-    /* relaxed: written under the lock */
-    return load_relaxed(&pool->queued) > pool->lookers && pool->count < pool->threads_max &&
-           !pool->starting && !pool->stopping;
-}
-
-static void start_another(struct leat__compute *pool);
-
-static void run_thread(void *arg)
-{
-    struct thread *thread = arg;
-    struct leat__compute *pool = thread->pool;
-    struct leat__offload *call;
-
-    leat__runtime_adopt(pool->runtime);
-    leat__lock(&pool->lock);
-    pool->starting = false;
-    if (wants_thread(pool))
-        start_another(pool);
-    leat__unlock(&pool->lock);
-    for (call = next_call(pool, thread, true); call; call = next_call(pool, thread, false))
-        leat__offload_run(call);
-}
-
-static struct thread *pick_idle(struct leat__compute *pool)
+/* The hottest idle thread, off the list. */
+struct leat__compute_thread *leat__compute_pick(struct leat__compute *pool)
 {
     struct leat__list *node = leat__list_pop_front(&pool->idle);
+    struct leat__compute_thread *thread;
 
     if (!node)
         return NULL;
+    thread = leat__list_entry(node, struct leat__compute_thread, idle_node);
+    pool->deep -= thread->deep;
     pool->lookers++; /* I3 */
-    return leat__list_entry(node, struct thread, idle_node);
+    pool->taken++;
+    return thread;
 }
 
-static void wake(struct thread *thread)
+/* Fill a free place, if there is one and somebody to fill it: with a sleeper, or a new thread. */
+void leat__compute_fill(struct leat__compute *pool)
 {
-    store_relaxed(&thread->woken, 1); /* relaxed: O1 */
-    leat__futex_wake(&thread->woken, 1);
-}
+    struct leat__compute_thread *thread = NULL;
 
-/* A start has failed, with the lock held: see to what relied on it (I2). */
-static void make_up(struct leat__compute *pool)
-{
-    struct thread *thread;
-
-    /* relaxed: written under the lock */
-    while (load_relaxed(&pool->queued) > pool->lookers && (thread = pick_idle(pool)) != NULL) {
-        leat__unlock(&pool->lock);
-        wake(thread);
-        leat__lock(&pool->lock);
-    }
-    while (pool->count == 0 && !pool->starting && !leat__list_empty(&pool->queue)) {
-        struct leat__offload *call = take(pool);
-
-        leat__unlock(&pool->lock);
-        leat__offload_refuse(call, -EAGAIN);
-        leat__lock(&pool->lock);
-    }
-}
-
-/* With the lock, which it gives up for a while: one thread more, looking. */
-static void start_another(struct leat__compute *pool)
-{
-    const struct leat__thread_options options = { .name = "leat/compute",
-                                                  .bind_cpu = -1,
-                                                  .cpus = pool->cpus,
-                                                  .batch = true,
-                                                  .block_signals = true };
-    struct thread *thread = &pool->threads[pool->count];
-    int err;
-
-    pool->starting = true;
-    pool->count++;
-    pool->lookers++;
-    thread->pool = pool;
-    leat__list_init(&thread->idle_node);
-    leat__unlock(&pool->lock);
-    err = pool->start(&thread->handle, &options, run_thread, thread);
     leat__lock(&pool->lock);
-    if (err) {
-        pool->starting = false;
-        pool->lookers--;
-        pool->count--;
-        make_up(pool);
+    if (pool->taken + pool->guests < pool->places || leat__compute_short(pool)) {
+        thread = leat__compute_pick(pool);
+        if (!thread && leat__compute_startable(pool))
+            leat__compute_start_another(pool);
     }
+    leat__compute_want(pool); /* who was just found looks at everything */
+    leat__unlock(&pool->lock);
+    if (thread)
+        leat__compute_wake(thread);
 }
 
-/* ---- calls ---- */
-
-static int submit(struct leat__offload_pool *port, struct leat__offload *call)
+void leat__compute_published(struct leat__compute *pool, struct leat__lane *lane)
 {
-    struct leat__compute *pool = leat__container_of(port, struct leat__compute, port);
-    struct thread *thread = NULL;
+    fence_seq_cst(); /* O1: pairs with want's */
+    if (!load_relaxed(&pool->wanted)) /* relaxed: ordered by the fence */
+        return;
+    leat__split_demand(&lane->split);
+    leat__compute_fill(pool);
+}
+
+/* A place has become free, or a thread to wait for fewer. */
+void leat__compute_unlock_after_giving(struct leat__compute *pool)
+{
+    bool public = leat__compute_want(pool);
+    bool work = leat__compute_short(pool) || public;
+
+    leat__unlock(&pool->lock);
+    if (work)
+        leat__compute_fill(pool);
+}
+
+void leat__compute_vacate(struct leat__compute *pool)
+{
+    leat__lock(&pool->lock);
+    pool->taken--;
+    leat__compute_unlock_after_giving(pool);
+}
+
+void leat__compute_occupy(struct leat__compute *pool)
+{
+    leat__lock(&pool->lock);
+    pool->taken++;
+    leat__compute_want(pool);
+    leat__unlock(&pool->lock);
+}
+
+/* ---- the queue ---- */
+
+/* The oldest call or post. */
+bool leat__compute_take(struct leat__compute *pool, struct leat__taken *ret)
+{
+    struct leat__list *first = pool->posts_next ? &pool->posts : &pool->calls;
+    struct leat__list *second = pool->posts_next ? &pool->calls : &pool->posts;
+    struct leat__list *from = leat__list_empty(first) ? second : first;
+    struct leat__list *node = leat__list_pop_front(from);
+
+    *ret = (struct leat__taken){ .call = NULL };
+    if (!node)
+        return false;
+    pool->posts_next = from == &pool->calls;
+    if (from == &pool->calls)
+        ret->call = leat__list_entry(node, struct leat__offload, node);
+    else
+        ret->post = leat__list_entry(node, struct leat__post, node);
+    /* relaxed, load and store: written under the lock, a hint outside */
+    store_relaxed(&pool->queued, load_relaxed(&pool->queued) - 1);
+    return true;
+}
+
+static int push(struct leat__compute *pool, struct leat__list *queue, struct leat__list *node)
+{
+    struct leat__compute_thread *thread = NULL;
 
     leat__lock(&pool->lock);
     if (pool->stopping) {
         leat__unlock(&pool->lock);
         return -EPIPE;
     }
-    leat__list_push_back(&pool->queue, &call->node);
-    /* relaxed: a hint outside of the lock */
-    if (fetch_add_relaxed(&pool->queued, 1) >= pool->lookers) {
-        thread = pick_idle(pool);
-        if (!thread && wants_thread(pool))
-            start_another(pool);
+    leat__list_push_back(queue, node);
+    /* relaxed, load and store: written under the lock, a hint outside */
+    store_relaxed(&pool->queued, load_relaxed(&pool->queued) + 1);
+    pool->start_failed = false;
+    if (leat__compute_short(pool)) {
+        thread = leat__compute_pick(pool);
+        if (!thread && leat__compute_startable(pool))
+            leat__compute_start_another(pool);
+        leat__compute_want(pool);
     }
     leat__unlock(&pool->lock);
     if (thread)
-        wake(thread);
+        leat__compute_wake(thread);
     return 0;
+}
+
+static bool take_back(struct leat__compute *pool, struct leat__list *node)
+{
+    bool queued;
+
+    leat__lock(&pool->lock);
+    queued = leat__list_linked(node);
+    if (queued) {
+        leat__list_remove(node);
+        /* relaxed, load and store: written under the lock, a hint outside */
+        store_relaxed(&pool->queued, load_relaxed(&pool->queued) - 1);
+    }
+    leat__unlock(&pool->lock);
+    return queued;
+}
+
+static int submit(struct leat__offload_pool *port, struct leat__offload *call)
+{
+    struct leat__compute *pool = leat__container_of(port, struct leat__compute, port);
+
+    return push(pool, &pool->calls, &call->node);
 }
 
 static bool withdraw(struct leat__offload_pool *port, struct leat__offload *call)
 {
-    struct leat__compute *pool = leat__container_of(port, struct leat__compute, port);
-    bool queued;
-
-    leat__lock(&pool->lock);
-    queued = leat__list_linked(&call->node);
-    if (queued) {
-        leat__list_remove(&call->node);
-        fetch_sub_relaxed(&pool->queued, 1); /* relaxed: a hint outside of the lock */
-    }
-    leat__unlock(&pool->lock);
-    return queued;
+    return take_back(leat__container_of(port, struct leat__compute, port), &call->node);
 }
 
 int leat__compute_call(struct leat__compute *pool, int (*fn)(void *arg), void *arg)
@@ -266,49 +268,96 @@ int leat__compute_call(struct leat__compute *pool, int (*fn)(void *arg), void *a
     return leat__offload_call(&pool->port, fn, arg);
 }
 
-int leat_compute(int (*fn)(void *arg), void *arg)
+int leat__compute_post(struct leat__compute *pool, struct leat__post *post)
 {
-    struct leat__worker *worker = leat__worker_current();
+    return push(pool, &pool->posts, &post->node);
+}
 
-    if (!worker)
-        return leat__offload_here(fn, arg);
-    leat__probe_count(&leat__worker_probe(worker)->compute_calls);
-    return leat__compute_call(leat__runtime_current()->compute, fn, arg);
+bool leat__compute_withdraw(struct leat__compute *pool, struct leat__post *post)
+{
+    return take_back(pool, &post->node);
+}
+
+/* ---- guests ---- */
+
+struct leat__lane *leat__compute_enter(struct leat__compute *pool)
+{
+    struct leat__lane *lane = NULL;
+
+    leat__lock(&pool->lock);
+    if (pool->guest_lanes_free > 0)
+        lane = pool->guest_lane[--pool->guest_lanes_free];
+    else if (pool->guest_lanes < LEAT__GUESTS && ++pool->guest_lanes)
+        lane = leat__compute_open_lane(pool);
+    if (lane) {
+        pool->guests++;
+        leat__compute_want(pool);
+    }
+    leat__unlock(&pool->lock);
+    return lane;
+}
+
+void leat__compute_leave(struct leat__compute *pool, struct leat__lane *lane)
+{
+    leat__lock(&pool->lock);
+    pool->guest_lane[pool->guest_lanes_free++] = lane;
+    pool->guests--;
+    leat__compute_unlock_after_giving(pool);
 }
 
 /* ---- the pool ---- */
+
+static void *lanes_alloc(unsigned count)
+{
+    size_t bytes = count * sizeof(struct leat__lane);
+    void *lanes = aligned_alloc(alignof(struct leat__lane), bytes);
+
+    return lanes ? memset(lanes, 0, bytes) : NULL;
+}
 
 int leat__compute_create(struct leat__compute **ret, struct leat__runtime *runtime,
                          unsigned threads, const struct leat__cpus *cpus)
 {
     static const struct leat__reason reason = { "have computed",
                                                 LEAT__ABOUT_FUNCTION, false };
-    unsigned count = threads > 0 ? threads : 1;
+    unsigned places = threads > 0 ? threads : 1;
+    /* Threads that may sleep over joins while others have their places: as many again, and some. */
+    unsigned count = 2 * places + 4;
     struct leat__compute *pool = calloc(1, sizeof *pool + count * sizeof pool->threads[0]);
 
     if (!pool)
         return -ENOMEM;
+    pool->lanes_max = count + LEAT__GUESTS;
+    pool->lanes = lanes_alloc(pool->lanes_max);
+    pool->slots = malloc(pool->lanes_max * LEAT__SPLIT_SLOTS * sizeof *pool->slots);
+    if (!pool->lanes || !pool->slots) {
+        leat__compute_destroy(pool);
+        return -ENOMEM;
+    }
     pool->port = (struct leat__offload_pool){ .reason = &reason, .submit = submit,
                                               .withdraw = withdraw };
     pool->runtime = runtime;
     pool->cpus = cpus;
     pool->start = leat__thread_start;
+    pool->places = places;
     pool->threads_max = count;
-    leat__list_init(&pool->queue);
+    leat__list_init(&pool->calls);
+    leat__list_init(&pool->posts);
     leat__list_init(&pool->idle);
+    store_relaxed(&pool->wanted, true); /* relaxed: nobody else has it; threads can be started */
     *ret = pool;
     return 0;
 }
 
 void leat__compute_stop(struct leat__compute *pool)
 {
-    struct thread *thread;
+    struct leat__compute_thread *thread;
 
     leat__lock(&pool->lock);
     pool->stopping = true;
-    while ((thread = pick_idle(pool)) != NULL) {
+    while ((thread = leat__compute_pick(pool)) != NULL) {
         leat__unlock(&pool->lock);
-        wake(thread);
+        leat__compute_wake(thread);
         leat__lock(&pool->lock);
     }
     /* In the order of their starts: a thread starts the next, and has done so when it ends. */
@@ -326,6 +375,8 @@ void leat__compute_destroy(struct leat__compute *pool)
     if (!pool)
         return;
     leat__check(pool->count == 0, "stop a compute pool before destroying it");
+    free(pool->slots);
+    free(pool->lanes);
     free(pool);
 }
 
@@ -339,17 +390,17 @@ unsigned leat__compute_threads(struct leat__compute *pool)
     return count;
 }
 
+unsigned leat__compute_count(struct leat__compute *pool)
+{
+    return leat__compute_threads(pool);
+}
+
+unsigned leat__compute_places(const struct leat__compute *pool)
+{
+    return pool->places;
+}
+
 void leat__compute_tune(struct leat__compute *pool, leat__compute_start_fn *start)
 {
     pool->start = start;
-}
-
-unsigned leat__compute_count(struct leat__compute *pool)
-{
-    unsigned count;
-
-    leat__lock(&pool->lock);
-    count = pool->count;
-    leat__unlock(&pool->lock);
-    return count;
 }

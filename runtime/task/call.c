@@ -49,7 +49,7 @@ struct call {
 
 /* ---- the handle ---- */
 
-static int enter(struct leat_runtime *handle)
+int leat__runtime_enter(struct leat_runtime *handle)
 {
     uint32_t word = load_relaxed(&handle->word); /* relaxed: the compare-and-swap decides */
 
@@ -60,7 +60,7 @@ static int enter(struct leat_runtime *handle)
     return 0;
 }
 
-static void leave(struct leat_runtime *handle)
+void leat__runtime_leave(struct leat_runtime *handle)
 {
     struct leat__ticket closer;
 
@@ -183,14 +183,14 @@ int leat_call(struct leat_runtime *handle, int (*fn)(void *arg), void *arg)
         return err;
     if (here && here->handle == handle)
         return call_counted(here, fn, arg); /* I2 */
-    err = enter(handle);
+    err = leat__runtime_enter(handle);
     if (err)
         return err;
     if (!here && handle->runtime->driver && handle->runtime->driver == leat__thread_memory()) {
-        leave(handle);
+        leat__runtime_leave(handle);
         return -EDEADLK; /* the caller is the worker that would have to run it */
     }
     err = call_counted(handle->runtime, fn, arg);
-    leave(handle);
+    leat__runtime_leave(handle);
     return err;
 }

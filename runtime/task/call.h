@@ -26,6 +26,11 @@ int leat__calls_open(struct leat__runtime *runtime);
 /* Refuse later calls from outside and wait for those under way. Called by a task. */
 void leat__calls_close(struct leat__runtime *runtime);
 
+/* Between the two the runtime runs: for a thread from outside. Returns -ESHUTDOWN when it does not
+ * any more. */
+int  leat__runtime_enter(struct leat_runtime *handle);
+void leat__runtime_leave(struct leat_runtime *handle);
+
 /* When every thread of the runtime has ended: let go of the handle. Fine when it was never open. */
 void leat__calls_fini(struct leat__runtime *runtime);
 

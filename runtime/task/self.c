@@ -12,6 +12,7 @@ struct plain_thread {
     struct leat__waiter   waiter;
     struct leat__self     self;
     struct leat__runtime *runtime;
+    struct leat_ctx      *ctx;
 };
 _Static_assert(sizeof(struct plain_thread) <= LEAT__THREAD_BYTES, "it has room");
 
@@ -38,6 +39,17 @@ struct leat__runtime *leat__runtime_current(void)
 void leat__runtime_adopt(struct leat__runtime *runtime)
 {
     ((struct plain_thread *)leat__thread_memory())->runtime = runtime;
+}
+
+struct leat_ctx *leat__ctx_current(void)
+{
+    return leat__worker_current() ? NULL
+                                  : ((struct plain_thread *)leat__thread_memory())->ctx;
+}
+
+void leat__ctx_adopt(struct leat_ctx *ctx)
+{
+    ((struct plain_thread *)leat__thread_memory())->ctx = ctx;
 }
 
 const char *leat_task_name(void)

@@ -86,6 +86,13 @@ static inline struct leat__self *leat__self(void)
     return __builtin_expect(fiber != NULL, 1) ? fiber->self : leat__self_of_thread();
 }
 
+/* The context that the calling thread computes with: NULL on a worker, and on a thread that does
+ * not compute. A pool's thread adopts its own at its start; who computes for a while, for as
+ * long. */
+struct leat_ctx;
+struct leat_ctx *leat__ctx_current(void);
+void leat__ctx_adopt(struct leat_ctx *ctx);
+
 int leat__checkpoint_slow(struct leat__self *self);
 
 /* At the start of a call that looks for what is there before it looks for its scopes' ends: a yield
