@@ -33,9 +33,9 @@ static void attach_one(struct leat__scope *x)
     leat__lock(&parent->lock);
     if (!load_relaxed(&x->attached)) { /* relaxed: under the lock */
         x->inner_next = parent->inner;
-        x->inner_prev = &parent->inner;
+        x->inner_prev = NULL;
         if (parent->inner)
-            parent->inner->inner_prev = &x->inner_next;
+            parent->inner->inner_prev = x;
         parent->inner = x;
         if (load_relaxed(&parent->ended)) /* relaxed: under the lock that a walk holds */
             store_release(&x->ended, true); /* pairs with the acquire in leat__bound_check */
@@ -102,7 +102,10 @@ void leat__bound_detach(struct leat__scope *scope)
     if (!parent || !load_relaxed(&scope->attached)) /* relaxed: its last user is its owner */
         return;
     leat__lock(&parent->lock);
-    *scope->inner_prev = scope->inner_next;
+    if (scope->inner_prev)
+        scope->inner_prev->inner_next = scope->inner_next;
+    else
+        parent->inner = scope->inner_next;
     if (scope->inner_next)
         scope->inner_next->inner_prev = scope->inner_prev;
     leat__unlock(&parent->lock);

@@ -51,7 +51,8 @@ struct leat__scope {
     struct leat__waitlist spawners;
     struct leat__self    *members; /* tasks whose waits it bounds, since they first waited */
     struct leat__scope   *inner;   /* attached scopes opened inside it */
-    struct leat__scope   *inner_next, **inner_prev;
+    struct leat__scope   *inner_next, *inner_prev; /* (no pointer to a pointer: gcc 12 fails to
+                                                      compile one for link-time optimisation) */
     struct leat__record  *handles; /* of its children */
     bool                  handled; /* there have been some; stays */
     bool                  won;     /* a race */
