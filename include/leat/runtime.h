@@ -39,9 +39,9 @@ enum leat_log_level {
 typedef void leat_log_fn(void *arg, enum leat_log_level level, const char *line);
 
 /* Zero means the default everywhere. The environment (LEAT_WORKERS, LEAT_REACTOR, LEAT_SEED,
- * LEAT_LOG, LEAT_STALL_MS where 0 is never, LEAT_SIGNALS) fills what the program left at zero; an
- * unknown value there is an error, not ignored. LEAT_WATCH=0 turns off what leat/observe.h says of
- * deadlocks and of tasks that hold their worker.
+ * LEAT_LOG, LEAT_STALL_MS where 0 is never, LEAT_SIGNALS, LEAT_STACK_REPORT) fills what the program
+ * left at zero; an unknown value there is an error, not ignored. LEAT_WATCH=0 turns off what
+ * leat/observe.h says of deadlocks and of tasks that hold their worker.
  * LEAT_DUMP_SIGNAL, a signal's name or number, makes that signal write a dump of every task to
  * standard error (leat/observe.h); some thread outside of the runtime must take it, as the one in
  * leat_run does. */
@@ -62,7 +62,9 @@ struct leat_options {
                                    they are cancelled; default: none. LEAT_NEVER: they end alone */
     leat_time         stall_ns; /* a task that holds its worker for longer is named in the log;
                                    default LEAT_STALL_MS, else 100 ms; LEAT_NEVER: none is */
-    uint64_t          reserved[6];
+    bool              stack_report; /* measure how deep tasks go, and log it at the end
+                                       (leat_stack_report); LEAT_STACK_REPORT=1 asks for it too */
+    uint64_t          reserved[5];
 };
 
 /* A pointer to options with the named fields set: leat_run(fn, arg, LEAT_OPTIONS(.workers = 1)). */

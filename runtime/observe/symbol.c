@@ -203,3 +203,17 @@ void leat__symbol_put(struct leat__symbols *symbols, struct leat__text *text, co
         leat__text_hex(text, symbols->kept[slot].offset);
     }
 }
+
+const void *leat__symbols_whole(const struct leat__symbols *symbols, uint32_t low)
+{
+    for (size_t i = 0; low != 0 && i < symbols->count; i++) {
+        const struct leat__object *object = &symbols->objects[i];
+        uintptr_t at = (object->begin & ~(uintptr_t)UINT32_MAX) | low;
+
+        if (at < object->begin)
+            at += (uintptr_t)UINT32_MAX + 1;
+        if (at >= object->begin && at < object->end)
+            return (const void *)at;
+    }
+    return NULL;
+}

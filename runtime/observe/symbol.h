@@ -37,6 +37,10 @@ struct leat__symbols {
 void leat__symbols_init(struct leat__symbols *symbols, bool program_only);
 void leat__symbols_fini(struct leat__symbols *symbols);
 
+/* The address of which `low` is the lower half, in the code of what is loaded; NULL: there is none.
+ * (Two objects 4 GiB apart may have one each: then the first's.) */
+const void *leat__symbols_whole(const struct leat__symbols *symbols, uint32_t low);
+
 /* "name", "name+0x12" or "object+0x1234". A return address names the call before it. */
 void leat__symbol_put(struct leat__symbols *symbols, struct leat__text *text, const void *address,
                       bool is_return);

@@ -4,6 +4,7 @@
 #include "run/assembly.h"
 #include "blocking/pool.h"
 #include "compute/pool.h"
+#include "observe/advisor.h"
 #include "observe/overflow.h"
 #include "observe/registry.h"
 #include "platform/support.h"
@@ -11,6 +12,7 @@
 #include "sched/sched.h"
 #include "task/call.h"
 #include "task/drain.h"
+#include "task/measure.h"
 #include "task/task.h"
 
 #include <leat/error.h>
@@ -65,7 +67,7 @@ static int build_sched(struct leat__assembly *assembly)
         .stack_bytes = 2 * options->stack_bytes,
         .seed = options->seed,
         .runtime = &assembly->runtime,
-        .body = leat__task_body,
+        .body = assembly->runtime.measure ? leat__task_body_measured : leat__task_body,
         .pollers = assembly->pollers,
         .tickers = assembly->tickers,
         .driven = assembly->driven,
@@ -92,6 +94,10 @@ static int build(struct leat__assembly *assembly)
     runtime->log_arg = options->log_arg;
     runtime->log_level = options->log_level;
     err = leat__calls_open(runtime);
+    if (!err && options->stack_report) {
+        runtime->measure = calloc(1, sizeof *runtime->measure);
+        err = runtime->measure ? 0 : -ENOMEM;
+    }
     if (!err)
         err = build_reactors(assembly);
     if (!err)
@@ -121,6 +127,7 @@ static void take_apart(struct leat__assembly *assembly)
         leat__reactor_destroy(assembly->reactors[i]);
     leat__records_fini(&runtime->records);
     leat__slabs_fini(&runtime->slabs);
+    free(runtime->measure);
     free(runtime->wheels);
     free(assembly->reactors);
     free(assembly->pollers);
@@ -217,6 +224,14 @@ int leat__assembly_start(struct leat__assembly *assembly, int (*fn)(void *arg), 
     return 0;
 }
 
+/* Asked for by name, so whatever the level. */
+static void say(void *arg, const char *line)
+{
+    const struct leat__runtime *runtime = arg;
+
+    runtime->log(runtime->log_arg, LEAT_LOG_INFO, line);
+}
+
 int leat__assembly_stop(struct leat__assembly *assembly)
 {
     struct leat__runtime *runtime = &assembly->runtime;
@@ -226,6 +241,8 @@ int leat__assembly_stop(struct leat__assembly *assembly)
     leat__compute_stop(runtime->compute);
     leat__blocking_stop(runtime->blocking);
     leat__sched_stop(runtime->sched);
+    if (runtime->measure)
+        (void)leat__advise(runtime, say, runtime);
     /* relaxed: whoever wrote it was joined */
     return load_relaxed(&runtime->deadlocked) ? -EDEADLK : runtime->result;
 }

@@ -22,6 +22,7 @@
 #include "run/assembly.h"
 #include "sched/sched.h"
 #include "task/call.h"
+#include "task/task.h"
 
 #include <leat/embed.h>
 #include <leat/observe.h>
@@ -127,7 +128,8 @@ int leat_embed_spawn(struct leat_embed *embed, int (*fn)(void *arg), void *arg,
 {
     if (leat__fork_refuses())
         return -EPERM;
-    return leat_spawn_opt(&embed->assembly->runtime.root, fn, arg, options);
+    return leat__spawn_from(&embed->assembly->runtime.root, fn, arg, options,
+                            __builtin_return_address(0));
 }
 
 /* ---- life ---- */

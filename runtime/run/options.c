@@ -105,6 +105,7 @@ static int from_environment(struct leat_options *options, struct leat__surroundi
     static const char *const levels[] = { NULL, "error", "warn", "info", "debug" };
     uint64_t workers = 0, seed = 0, stall_ms = LEAT__STALL_DEFAULT / LEAT_MSEC;
     unsigned reactor = LEAT_REACTOR_AUTO, level = LEAT_LOG_DEFAULT, watch = 1, signals = 1;
+    unsigned stacks = 0;
     int err;
 
     if ((err = number_from("LEAT_WORKERS", 1, LEAT__WORKERS_MAX, &workers, complaint)) ||
@@ -115,11 +116,14 @@ static int from_environment(struct leat_options *options, struct leat__surroundi
                          "expected error, warn, info or debug")) ||
         (err = word_from("LEAT_WATCH", switches, 2, &watch, complaint, "expected 0 or 1")) ||
         (err = word_from("LEAT_SIGNALS", switches, 2, &signals, complaint, "expected 0 or 1")) ||
+        (err = word_from("LEAT_STACK_REPORT", switches, 2, &stacks, complaint,
+                         "expected 0 or 1")) ||
         (err = number_from("LEAT_STALL_MS", 0, LEAT__STALL_MS_MAX, &stall_ms, complaint)) ||
         (err = dump_signal_from(&surroundings->dump_signal, complaint)))
         return err;
     surroundings->watch = watch != 0;
     options->no_signals |= signals == 0;
+    options->stack_report |= stacks == 1;
     if (!options->stall_ns)
         options->stall_ns = stall_ms > 0 ? (leat_time)stall_ms * LEAT_MSEC : LEAT_NEVER;
     if (!options->workers)

@@ -44,6 +44,7 @@ struct leat__fiber {
     LEAT_ATOMIC(uint8_t) state;
     bool                 pinned;
     uint16_t             home; /* pinned: the worker it belongs to */
+    uint32_t             origin; /* the room above: where it was spawned; 0: not to be told */
 };
 
 #endif

@@ -32,7 +32,8 @@ int leat_detach(leat_task_fn *fn, void *arg, const struct leat_task_options *opt
 {
     struct leat__runtime *runtime = leat__runtime_current();
 
-    return runtime ? leat_spawn_opt(&runtime->root, fn, arg, options) : -EPERM;
+    return runtime ? leat__spawn_from(&runtime->root, fn, arg, options, __builtin_return_address(0))
+                   : -EPERM;
 }
 
 /* Beside the close: ends the tasks when patience does. Cancelled when they have ended. */

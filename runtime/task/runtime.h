@@ -17,6 +17,7 @@
 struct leat__sched;
 struct leat__blocking;
 struct leat__compute;
+struct leat__measure;
 
 struct leat__runtime {
     struct leat__sched    *sched;
@@ -29,6 +30,7 @@ struct leat__runtime {
     bool                   pinned;      /* every task is */
     const char            *reactor;     /* its name, for stats */
     struct leat_runtime   *handle;      /* call.h */
+    struct leat__measure  *measure; /* of stacks, by spawn site; NULL: nobody asked */
     const void            *driver;      /* embedded: the memory of the thread that steps it */
     struct leat__scope     calls;       /* owns the tasks of leat_call */
 

@@ -6,6 +6,7 @@
 #include "platform/fork.h"
 #include "platform/futex.h"
 #include "task/local.h"
+#include "task/measure.h"
 #include "task/record.h"
 #include "task/runtime.h"
 
@@ -131,7 +132,8 @@ static inline void init_fiber(struct leat__fiber *fiber, struct leat__sched *sch
 }
 
 /* A block, its fiber ready for leat__start. */
-static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, void *arg)
+static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, void *arg,
+                               const void *origin)
 {
     struct leat__worker *worker = leat__worker_current();
     struct leat__task *task;
@@ -146,6 +148,7 @@ static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, 
     if (worker)
         leat__probe_count(&leat__worker_probe(worker)->spawns);
     init_fiber(&task->fiber, runtime->sched);
+    task->fiber.origin = leat__origin(origin);
     task->waiter.fiber = NULL;
     task->fn = fn;
     task->arg = arg;
@@ -172,7 +175,7 @@ static void unmake(struct leat__task *task)
 
 int leat__task_start_root(struct leat__runtime *runtime, leat_task_fn *fn, void *arg)
 {
-    struct leat__task *task = make(runtime, fn, arg);
+    struct leat__task *task = make(runtime, fn, arg, NULL);
 
     if (!task)
         return -ENOMEM;
@@ -263,14 +266,14 @@ static bool attach(struct leat__scope *scope, struct leat__task *task,
 
 __attribute__((noinline)) static int spawn(struct leat__scope *scope, leat_task_fn *fn, void *arg,
                                            const struct leat_task_options *options,
-                                           struct leat_task *handle)
+                                           struct leat_task *handle, const void *origin)
 {
     struct leat__task *task;
     int err = admit(scope, options);
 
     if (err)
         return refuse(scope, err, false);
-    task = make(scope->runtime, fn, arg);
+    task = make(scope->runtime, fn, arg, origin);
     if (!task)
         return refuse(scope, -ENOMEM, true);
     if (!attach(scope, task, options, handle)) {
@@ -281,9 +284,10 @@ __attribute__((noinline)) static int spawn(struct leat__scope *scope, leat_task_
 }
 
 /* Nothing to ask, nothing to keep. */
-static inline int spawn_plain(struct leat__scope *scope, leat_task_fn *fn, void *arg)
+static inline int spawn_plain(struct leat__scope *scope, leat_task_fn *fn, void *arg,
+                              const void *origin)
 {
-    struct leat__task *task = make(scope->runtime, fn, arg);
+    struct leat__task *task = make(scope->runtime, fn, arg, origin);
 
     return __builtin_expect(task != NULL, 1) ? launch(scope, task, NULL)
                                              : refuse(scope, -ENOMEM, false);
@@ -294,20 +298,26 @@ int leat_spawn(struct leat_scope *public, leat_task_fn *fn, void *arg)
     struct leat__scope *scope = leat__scope_of(public);
 
     if (__builtin_expect(scope->plain, 1))
-        return spawn_plain(scope, fn, arg);
-    return spawn(scope, fn, arg, NULL, NULL);
+        return spawn_plain(scope, fn, arg, __builtin_return_address(0));
+    return spawn(scope, fn, arg, NULL, NULL, __builtin_return_address(0));
 }
 
 int leat_spawn_opt(struct leat_scope *scope, leat_task_fn *fn, void *arg,
                    const struct leat_task_options *options)
 {
-    return spawn(leat__scope_of(scope), fn, arg, options, NULL);
+    return spawn(leat__scope_of(scope), fn, arg, options, NULL, __builtin_return_address(0));
+}
+
+int leat__spawn_from(struct leat_scope *scope, leat_task_fn *fn, void *arg,
+                     const struct leat_task_options *options, const void *origin)
+{
+    return spawn(leat__scope_of(scope), fn, arg, options, NULL, origin);
 }
 
 int leat_spawn_handle(struct leat_scope *scope, struct leat_task *ret, leat_task_fn *fn, void *arg,
                       const struct leat_task_options *options)
 {
-    return spawn(leat__scope_of(scope), fn, arg, options, ret);
+    return spawn(leat__scope_of(scope), fn, arg, options, ret, __builtin_return_address(0));
 }
 
 int leat_spawn_with(struct leat_scope *public, leat_task_fn *fn, const void *value, size_t bytes)
@@ -325,7 +335,7 @@ int leat_spawn_with(struct leat_scope *public, leat_task_fn *fn, const void *val
         if (!copy)
             return refuse(scope, -ENOMEM, true);
     }
-    task = make(scope->runtime, fn, NULL);
+    task = make(scope->runtime, fn, NULL, __builtin_return_address(0));
     if (!task) {
         free(copy);
         return refuse(scope, -ENOMEM, true);

@@ -45,6 +45,8 @@ static inline struct leat__record *leat__task_record(const struct leat__task *ta
 /* task.c */
 void leat__task_body(struct leat__fiber *fiber);
 bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber);
+int  leat__spawn_from(struct leat_scope *scope, leat_task_fn *fn, void *arg,
+                      const struct leat_task_options *options, const void *origin);
 int  leat__task_start_root(struct leat__runtime *runtime, leat_task_fn *fn, void *arg);
 
 /* scope.c */
