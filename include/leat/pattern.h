@@ -260,6 +260,97 @@ LEAT_API void leat_span_begin(struct leat_span *span, const char *name,
 LEAT_API int  leat_span_end(struct leat_span *span, int result); /* returns result; once */
 LEAT_API void leat_span_cleanup(struct leat_span *span); /* what LEAT_SPAN's block ends with */
 
+/* ---- in stages ---- */
+
+/* Makes the next element. Returns 0 or more, -ENODATA at the end, or an error that ends all. */
+struct leat_source {
+    int (*fn)(void *out, void *arg);
+    void  *arg;
+    size_t bytes; /* of an element */
+};
+
+/* What a stage's function returns to pass nothing on. */
+#define LEAT_DROP 1
+
+/* One step on each element's way. */
+struct leat_stage {
+    int (*fn)(const void *in, void *out, void *arg); /* 0, LEAT_DROP, or an error */
+    void       *arg;                                 /* shared by all of its tasks */
+    size_t      out_bytes; /* of what it makes; unused in the last stage, whose out is scratch */
+    unsigned    width;     /* elements at once; default 1 */
+    bool        ordered;   /* they leave in the order in which they came, also with a width */
+    size_t      capacity;  /* of elements that wait in front of it; default 64 */
+    const char *name;      /* borrowed; of its tasks and its channel */
+    size_t      taken;     /* out: elements its function was called for */
+    size_t      passed;    /* out: those it did not drop */
+};
+
+struct leat_pipeline_options {
+    size_t    size;
+    leat_time deadline; /* absolute; 0: none of its own */
+    uint64_t  reserved[4];
+};
+
+/* Send all that the source makes through the stages, which work at the same time; a slow stage
+ * holds up those before it. Elements are copied from stage to stage.
+ * Returns 0, the first error (which ends all), -ECANCELED or -ETIMEDOUT; -EINVAL without stages or
+ * with elements of no size, -ENOMEM. */
+LEAT_API int leat_pipeline_run(const struct leat_source *source, struct leat_stage *stages,
+                               size_t count, const struct leat_pipeline_options *options);
+
+/* ---- in the background ---- */
+
+/* Something with a start, a stop, and tasks of its own in between.
+ *
+ *     static int refresh(void *arg)
+ *     {
+ *         struct cache *cache = arg;
+ *         while (leat_service_pause(&cache->service, LEAT_MINUTE) == 0)
+ *             reload(cache);
+ *         return 0;
+ *     }
+ *
+ *     err = leat_service_start(&cache->service, NULL);
+ *     if (!err)
+ *         err = leat_service_spawn(&cache->service, "refresh", refresh, cache);
+ *     ...
+ *     leat_service_stop(&cache->service, 5 * LEAT_SEC);
+ *
+ * Caller's memory, not moved while it runs. Its tasks are bounded by no scope of whoever starts it;
+ * one that fails is named in the log and ends no other. It is stopped before the runtime ends. */
+struct leat_service {
+    uint64_t leat__private[64];
+};
+
+struct leat_service_options {
+    size_t      size;
+    const char *name;           /* borrowed */
+    int (*on_start)(void *arg); /* before any task; a failure is start's */
+    void (*on_stop)(void *arg); /* after all tasks; shielded, with a grace of ten seconds */
+    void    *arg;
+    uint64_t reserved[4];
+};
+
+/* Returns what on_start does, -EINVAL, or -EPERM on a thread of no runtime. */
+LEAT_API LEAT_MUST_CHECK int leat_service_start(struct leat_service               *service,
+                                                const struct leat_service_options *options);
+
+/* Start a task of it. Returns 0: fn is called exactly once; -ESHUTDOWN once it is being stopped, or
+ * -ENOMEM. Never blocks. Threads: tasks. */
+LEAT_API LEAT_MUST_CHECK int leat_service_spawn(struct leat_service *service, const char *name,
+                                                leat_task_fn *fn, void *arg);
+
+/* For its tasks: sleep, but no longer than it runs. Returns 0, or -ESHUTDOWN: stop was called. */
+LEAT_API LEAT_MUST_CHECK int leat_service_pause(struct leat_service *service, leat_time delay);
+LEAT_API bool                leat_service_stopping(struct leat_service *service); /* never blocks */
+
+/* Ask its tasks to end, cancel those that have not after `grace` nanoseconds, and wait for all.
+ * Returns the first error of a task; again, the same. Not a cancellation point, but a caller that
+ * is cancelled gives no grace. Threads: one task. */
+LEAT_API int leat_service_stop(struct leat_service *service, leat_time grace);
+
+LEAT_API void leat_service_cleanup(struct leat_service *service); /* stop without a grace */
+
 #ifndef __cplusplus
 
 /* leat_gather(fetch, pages, 100, .window = 8). The items' size is taken from their type. */
@@ -308,6 +399,16 @@ LEAT_API void leat_span_cleanup(struct leat_span *span); /* what LEAT_SPAN's blo
 #define LEAT_BREAKER_OPTIONS(...)                                                                  \
     (&(const struct leat_breaker_options){                                                         \
         LEAT__TASK_OPTIONS(__VA_ARGS__, .size = sizeof(struct leat_breaker_options)) })
+
+/* leat_pipeline(&lines, stages, 3, .deadline = leat_after(LEAT_MINUTE)) */
+#define leat_pipeline(source, stages, ...)                                                         \
+    LEAT__PIPELINE(source, stages, __VA_ARGS__, .size = sizeof(struct leat_pipeline_options))
+#define LEAT__PIPELINE(source, stages, count, ...)                                                 \
+    leat_pipeline_run(source, stages, count, &(const struct leat_pipeline_options){ __VA_ARGS__ })
+
+#define LEAT_SERVICE_OPTIONS(...)                                                                  \
+    (&(const struct leat_service_options){                                                         \
+        LEAT__TASK_OPTIONS(__VA_ARGS__, .size = sizeof(struct leat_service_options)) })
 
 #define LEAT_SPAN(span, ...) LEAT__SPAN(span, __VA_ARGS__, .size = sizeof(struct leat_span_options))
 #define LEAT__SPAN(span, name, ...)                                                                \
