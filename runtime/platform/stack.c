@@ -53,6 +53,8 @@ enum {
 struct leat__stack_arena {
     struct leat__stack_arena *next;      /* constant once the arena is in the list */
     struct leat__stack_arena *next_bare; /* in stacks->bare */
+    struct leat__stack_arena *next_drop; /* the trimmer's list of those it has something to drop in */
+    bool in_drop;
     char *base;
     size_t slots;
     size_t bare_count;
@@ -284,12 +286,18 @@ static unsigned take_warm(struct leat__stacks *stacks, struct leat__stack **batc
         struct leat__stack *stack = stacks->warm;
 
         stacks->warm = stack->next;
+        if (stacks->warm)
+            stacks->warm->prev = NULL;
+        else
+            stacks->coldest = NULL;
         stack->next = *batch;
         *batch = stack;
         if (!stack->arena->guarded[stack->slot])
             stacks->counts.unguarded++;
     }
     stacks->counts.warm -= n;
+    if (stacks->counts.warm < stacks->low)
+        stacks->low = stacks->counts.warm;
     return n;
 }
 
@@ -340,6 +348,11 @@ static void drop_pages(struct leat__stacks *stacks, struct leat__stack_arena *ar
     while (slot < arena->slots) {
         size_t end = slot;
 
+        if (slot % 64 == 0 && arena->dropping[slot / 64] == 0) {
+            slot += 64;
+            continue;
+        }
+
         while (end < arena->slots && (arena->dropping[end / 64] >> end % 64 & 1))
             end++;
         if (end > slot)
@@ -365,44 +378,86 @@ static void mark_bare(struct leat__stacks *stacks, struct leat__stack_arena *are
 }
 
 /* Make these warm ones bare. Called by the one trimmer, without the lock. */
-static void trim(struct leat__stacks *stacks, struct leat__stack *cold,
-                 struct leat__stack_arena *arenas)
+static void trim(struct leat__stacks *stacks, struct leat__stack *cold)
 {
+    struct leat__stack_arena *touched = NULL;
+
     while (cold) {
+        struct leat__stack_arena *arena = cold->arena;
         struct leat__stack *next = cold->next;
 
         VALGRIND_STACK_DEREGISTER(cold->valgrind_id);
-        cold->arena->dropping[cold->slot / 64] |= UINT64_C(1) << cold->slot % 64;
+        arena->dropping[cold->slot / 64] |= UINT64_C(1) << cold->slot % 64;
+        if (!arena->in_drop) {
+            arena->in_drop = true;
+            arena->next_drop = touched;
+            touched = arena;
+        }
         cold = next;
     }
-    for (struct leat__stack_arena *arena = arenas; arena; arena = arena->next)
+    for (struct leat__stack_arena *arena = touched; arena; arena = arena->next_drop)
         drop_pages(stacks, arena);
     pthread_mutex_lock(&stacks->lock);
-    for (struct leat__stack_arena *arena = arenas; arena; arena = arena->next)
+    for (struct leat__stack_arena *arena = touched; arena; arena = arena->next_drop) {
+        arena->in_drop = false;
         mark_bare(stacks, arena);
+    }
     stacks->trimming = false;
     pthread_mutex_unlock(&stacks->lock);
 }
 
-/* Cut off what is beyond `keep`, coldest last in the list. Lock held. */
-static struct leat__stack *cut_cold(struct leat__stacks *stacks)
+/* Cut off the coldest ones. Lock held. */
+static struct leat__stack *cut_cold(struct leat__stacks *stacks, size_t count)
 {
-    struct leat__stack **end = &stacks->warm;
-    struct leat__stack *cold;
+    struct leat__stack *cold = NULL;
 
-    for (size_t i = 0; i < stacks->keep && *end; i++)
-        end = &(*end)->next;
-    cold = *end;
-    *end = NULL;
-    stacks->counts.warm = stacks->keep;
+    for (size_t i = 0; i < count; i++) {
+        struct leat__stack *stack = stacks->coldest;
+
+        stacks->coldest = stack->prev;
+        stack->next = cold;
+        cold = stack;
+    }
+    if (stacks->coldest)
+        stacks->coldest->next = NULL;
+    else
+        stacks->warm = NULL;
+    stacks->counts.warm -= count;
     return cold;
+}
+
+leat_time leat__stacks_trim(struct leat__stacks *stacks, size_t max)
+{
+    struct leat__stack *cold = NULL;
+    leat_time again = LEAT_NEVER;
+    size_t warm, idle;
+
+    pthread_mutex_lock(&stacks->lock);
+    warm = stacks->counts.warm;
+    idle = warm > stacks->keep ? warm - stacks->keep : 0;
+    if (idle > 0)
+        again = LEAT__STACKS_PERIOD_NS;
+    if (!stacks->trimming) {
+        if (idle > stacks->low)
+            idle = stacks->low;
+        if (idle > max) {
+            idle = max;
+            again = 0;
+        }
+        cold = cut_cold(stacks, idle);
+        stacks->trimming = cold != NULL;
+        stacks->low = again == 0 ? stacks->low - idle : stacks->counts.warm;
+        if (again != 0 && stacks->counts.warm <= stacks->keep)
+            again = LEAT_NEVER;
+    }
+    pthread_mutex_unlock(&stacks->lock);
+    if (cold)
+        trim(stacks, cold);
+    return again;
 }
 
 void leat__stacks_put(struct leat__stacks *stacks, struct leat__stack *batch)
 {
-    struct leat__stack_arena *arenas = NULL;
-    struct leat__stack *cold = NULL;
-
     if (!batch)
         return;
 #if LEAT__TSAN
@@ -417,19 +472,17 @@ void leat__stacks_put(struct leat__stacks *stacks, struct leat__stack *batch)
         struct leat__stack *next = batch->next;
 
         batch->next = stacks->warm;
+        batch->prev = NULL;
+        if (stacks->warm)
+            stacks->warm->prev = batch;
+        else
+            stacks->coldest = batch;
         stacks->warm = batch;
         stacks->counts.warm++;
         stacks->counts.out--;
         batch = next;
     }
-    if (stacks->counts.warm > 2 * stacks->keep && !stacks->trimming) {
-        stacks->trimming = true;
-        cold = cut_cold(stacks);
-        arenas = stacks->arenas;
-    }
     pthread_mutex_unlock(&stacks->lock);
-    if (cold)
-        trim(stacks, cold, arenas);
 }
 
 void leat__stacks_count(struct leat__stacks *stacks, struct leat__stack_counts *ret)

@@ -56,6 +56,7 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
         worker->face.runtime = options->runtime;
         worker->turns = 4;
         worker->due = LEAT_NEVER;
+        worker->trim_at = LEAT_NEVER;
         store_relaxed(&worker->turn_ns, LEAT__WAKE_NS); /* relaxed: no thread yet */
         worker->poller = options->pollers[i];
         worker->ticker = options->tickers[i];

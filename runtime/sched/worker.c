@@ -117,7 +117,7 @@ bool leat__bind_stack(struct leat__worker *worker, struct leat__fiber *fiber)
     return true;
 }
 
-static void keep_stacks(struct leat__worker *worker)
+static void keep_stacks(struct leat__worker *worker, leat_time now)
 {
     struct leat__stack *batch = worker->hot;
     struct leat__stack *last = batch;
@@ -131,6 +131,8 @@ static void keep_stacks(struct leat__worker *worker)
     last->next = NULL;
     leat__probe_count(&worker->face.probe.stack_puts);
     leat__stacks_put(&worker->sched->stacks, batch);
+    if (worker->trim_at == LEAT_NEVER)
+        worker->trim_at = leat__time_add(now, LEAT__STACKS_PERIOD_NS);
 }
 
 static bool fetch_stacks(struct leat__worker *worker)
@@ -234,10 +236,14 @@ static void look_around(struct leat__worker *worker)
 
     leat__probe_count(&worker->face.probe.turns);
     calibrate(worker, now);
-    keep_stacks(worker);
+    keep_stacks(worker, now);
     take_inbox(worker);
     take_injected(worker);
     worker->due = worker->ticker->fire(worker->ticker, now);
+    if (now >= worker->trim_at)
+        worker->trim_at = leat__time_add(now, leat__stacks_trim(&worker->sched->stacks,
+                                                                LEAT__STACKS_TRIM));
+    worker->due = leat__time_min(worker->due, worker->trim_at);
     leat__probe_count(&worker->face.probe.polls);
     worker->poller->poll(worker->poller);
 }

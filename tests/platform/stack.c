@@ -297,6 +297,12 @@ LEAT_TEST(stack, cold_stacks_lose_their_pages_but_keep_their_guards)
     assert_eq(leat__stacks_get(&stacks, &batch, WANT), WANT);
     full = resident_bytes();
     leat__stacks_put(&stacks, batch);
+    expect_eq(leat__stacks_trim(&stacks, 1000), LEAT__STACKS_PERIOD_NS); /* they were needed */
+    leat__stacks_count(&stacks, &counts);
+    expect_eq(counts.trimmed, 0u);
+    expect_eq(leat__stacks_trim(&stacks, 1000), 0);
+    expect_eq(leat__stacks_trim(&stacks, 1000), 0);
+    expect_eq(leat__stacks_trim(&stacks, 1000), LEAT_NEVER);
     after = resident_bytes();
     leat__stacks_count(&stacks, &counts);
     expect_eq(counts.out, 0u);
@@ -330,6 +336,29 @@ static size_t page_table_bytes(void)
     if (fd >= 0)
         close(fd);
     return kib * 1024;
+}
+
+LEAT_TEST(stack, stacks_that_were_needed_in_the_period_keep_their_pages)
+{
+    struct leat__stacks stacks;
+    struct leat__stack *batch = NULL;
+    struct leat__stack_counts counts;
+
+    assert_ok(leat__stacks_init(&stacks, 0));
+    stacks.keep = 0;
+    assert_eq(leat__stacks_get(&stacks, &batch, 10), 10);
+    leat__stacks_put(&stacks, batch);
+    expect_eq(leat__stacks_trim(&stacks, 100), LEAT__STACKS_PERIOD_NS);
+    assert_eq(leat__stacks_get(&stacks, &batch, 6), 6);
+    leat__stacks_put(&stacks, batch);
+    expect_eq(leat__stacks_trim(&stacks, 100), LEAT__STACKS_PERIOD_NS);
+    leat__stacks_count(&stacks, &counts);
+    expect_eq(counts.trimmed, 4u);
+    expect_eq(leat__stacks_trim(&stacks, 100), LEAT_NEVER);
+    leat__stacks_count(&stacks, &counts);
+    expect_eq(counts.trimmed, 10u);
+    expect_eq(leat__stacks_trim(&stacks, 100), LEAT_NEVER); /* there are none */
+    leat__stacks_fini(&stacks);
 }
 
 LEAT_TEST(stack, stack_with_one_page_touched_costs_at_most_4350_bytes)
@@ -428,6 +457,8 @@ static void *churn(void *arg)
     for (int step = 0; step < 4000 / TEST_SLOWDOWN; step++) {
         uint32_t at = leat__random_below(&random, HELD);
 
+        if (step % 16 == 0)
+            (void)leat__stacks_trim(churn->stacks, 8);
         if (held[at]) {
             for (struct leat__stack *stack = held[at]; stack; stack = stack->next)
                 churn->wrong += *(struct churn **)(void *)leat__round_down(
@@ -464,6 +495,8 @@ LEAT_TEST(stack, threads_that_take_and_give_while_pages_are_trimmed_never_share_
         pthread_join(threads[i], NULL);
         expect_eq(churns[i].wrong, 0);
     }
+    (void)leat__stacks_trim(&stacks, 1);
+    (void)leat__stacks_trim(&stacks, 1);
     leat__stacks_count(&stacks, &counts);
     expect_eq(counts.out, 0u);
     expect_gt(counts.trimmed, 0u);
