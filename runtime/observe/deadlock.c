@@ -169,8 +169,7 @@ static bool timers_are_set(struct leat__runtime *runtime)
         struct leat__wheel *wheel = &runtime->wheels[i];
 
         leat__lock(&wheel->lock);
-        for (int level = 0; level < LEAT__WHEEL_LEVELS; level++)
-            set |= wheel->occupied[level] != 0;
+        set |= wheel->armed > 0;
         leat__unlock(&wheel->lock);
     }
     return set;

@@ -39,6 +39,7 @@
 #else
 #define VALGRIND_STACK_REGISTER(low, high) ((void)(low), (void)(high), 0u)
 #define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
+#define RUNNING_ON_VALGRIND 0
 #endif
 
 enum {
@@ -53,7 +54,7 @@ enum {
 struct leat__stack_arena {
     struct leat__stack_arena *next;      /* constant once the arena is in the list */
     struct leat__stack_arena *next_bare; /* in stacks->bare */
-    struct leat__stack_arena *next_drop; /* the trimmer's list of those it has something to drop in */
+    struct leat__stack_arena *next_drop; /* the trimmer's list of those it drops pages in */
     bool in_drop;
     char *base;
     size_t slots;
@@ -524,7 +525,8 @@ int leat__stacks_init(struct leat__stacks *stacks, size_t usable_bytes)
 void leat__stacks_fini(struct leat__stacks *stacks)
 {
     leat__check(stacks->counts.out == 0, "give every stack back before its source is ended");
-    for (struct leat__stack *stack = stacks->warm; stack; stack = stack->next)
+    for (struct leat__stack *stack = stacks->warm; stack && RUNNING_ON_VALGRIND;
+         stack = stack->next)
         VALGRIND_STACK_DEREGISTER(stack->valgrind_id);
     while (stacks->arenas) {
         struct leat__stack_arena *arena = stacks->arenas;

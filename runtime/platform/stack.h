@@ -20,10 +20,10 @@
  * would fall into the same few cache sets.
  *
  * The source is meant to be asked for batches; a worker keeps its hot ones itself and hands them
- * over from task to task. What came back and was not needed for a while loses its pages, many stacks
- * in one system call, when somebody has time for it (leat__stacks_trim). Doing it where they come
- * back was tried: a million tasks that end together then give back their pages one by one while
- * others wait, 2.8 s in all against 0.3, and programs that go in waves fault in the same pages again.
+ * over from task to task. What came back and was not needed for a while loses its pages, many
+ * stacks in one system call, when somebody has time for it (leat__stacks_trim). Doing it where they
+ * come back was tried: a million tasks that end together then give back their pages while others
+ * wait, and programs that go in waves fault in the same pages again.
  *
  * Threads: get, put and count from any; a stack in hand belongs to its holder. */
 #ifndef LEAT_PLATFORM_STACK_H
@@ -106,9 +106,9 @@ int leat__stacks_get(struct leat__stacks *stacks, struct leat__stack **ret, unsi
 void leat__stacks_put(struct leat__stacks *stacks, struct leat__stack *batch);
 
 /* Take the pages of up to `max` stacks that lay free for a whole period, coldest first; `keep` are
- * left alone. To be called about every LEAT__STACKS_PERIOD_NS by somebody who has a moment (0.3 us a
- * stack) while stacks come back. Returns after how long to call again: 0 when there is more,
- * LEAT_NEVER when there is no need until the next put. */
+ * left alone. To be called about every LEAT__STACKS_PERIOD_NS by somebody who has a moment (0.3 us
+ * a stack where neighbours are cold, 1.9 where not) while stacks come back. Returns after how
+ * long to call again: 0 when there is more, LEAT_NEVER when there is no need until the next put. */
 #define LEAT__STACKS_PERIOD_NS (500 * LEAT_MSEC)
 leat_time leat__stacks_trim(struct leat__stacks *stacks, size_t max);
 

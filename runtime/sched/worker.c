@@ -230,19 +230,39 @@ static void calibrate(struct leat__worker *worker, leat_time now)
     worker->turns_left = worker->turns;
 }
 
+/* Fire timers, unless a long queue waits already: who is made ready would stand behind it, and what
+ * does not fit goes the long way through the injector. */
+static void fire_timers(struct leat__worker *worker, leat_time now)
+{
+    if (leat__runq_len(&worker->runq) > LEAT__RUNQ_SLOTS / 2 &&
+        now - worker->fired < LEAT__FIRE_DELAY_NS)
+        return;
+    worker->fired = now;
+    worker->due = worker->ticker->fire(worker->ticker, now);
+}
+
+static void trim_stacks(struct leat__worker *worker, leat_time now)
+{
+    leat_time again = leat__stacks_trim(&worker->sched->stacks, LEAT__STACKS_TRIM);
+
+    worker->trim_at = leat__time_add(now, again > 0 ? again : LEAT__STACKS_TRIM_NS);
+}
+
 static void look_around(struct leat__worker *worker)
 {
     leat_time now = leat__clock_now();
+    bool trims = now >= worker->trim_at;
 
     leat__probe_count(&worker->face.probe.turns);
     calibrate(worker, now);
     keep_stacks(worker, now);
     take_inbox(worker);
     take_injected(worker);
-    worker->due = worker->ticker->fire(worker->ticker, now);
-    if (now >= worker->trim_at)
-        worker->trim_at = leat__time_add(now, leat__stacks_trim(&worker->sched->stacks,
-                                                                LEAT__STACKS_TRIM));
+    fire_timers(worker, now);
+    if (trims)
+        trim_stacks(worker, now);
+    if (trims || worker->due <= now) /* the turns are not to blame for the time that took */
+        worker->face.looked = leat__clock_now();
     worker->due = leat__time_min(worker->due, worker->trim_at);
     leat__probe_count(&worker->face.probe.polls);
     worker->poller->poll(worker->poller);

@@ -49,8 +49,12 @@
 /* Stacks a worker keeps hot; above, half of them go back to the source in one batch. */
 #define LEAT__STACKS_HOT 64
 
-/* Stacks whose pages are taken in one look around: some 80 us. */
-#define LEAT__STACKS_TRIM 256
+/* Stacks whose pages are taken in one look around, 20 to 120 us, and how often at most. */
+#define LEAT__STACKS_TRIM    64
+#define LEAT__STACKS_TRIM_NS LEAT_MSEC
+
+/* Timers are not fired into a long queue more often than this. */
+#define LEAT__FIRE_DELAY_NS (200 * LEAT_USEC)
 
 struct leat__worker {
     struct leat__worker_face face; /* first: sched.h */
@@ -82,6 +86,7 @@ struct leat__worker {
     bool                 driven;    /* by leat__sched_step, on the thread of whoever calls that */
     bool                 resting;   /* driven: it counts as asleep until the next step */
     leat_time            due; /* of the next timer, as the ticker last said */
+    leat_time            fired; /* when the ticker was last asked */
     leat_time            trim_at; /* when pages of stacks shall be taken; LEAT_NEVER: no need */
     struct leat__worker *raided; /* whom the work came from, until its turns were timed */
     struct leat__random  random;

@@ -33,10 +33,16 @@ static void arm(struct leat__wheel *wheel, struct shot *shot, leat_time when)
     leat__timer_arm(wheel, &shot->timer, when);
 }
 
+/* Looks until there is nothing more to do at that time. */
 static leat_time advance(struct leat__wheel *wheel, leat_time to)
 {
+    leat_time due;
+
     clock_now = to;
-    return leat__wheel_fire(wheel, to);
+    do {
+        due = leat__wheel_fire(wheel, to);
+    } while (due <= to);
+    return due;
 }
 
 LEAT_TEST(wheel, an_empty_wheel_is_never_due)
@@ -137,6 +143,87 @@ LEAT_TEST(wheel, a_deadline_in_the_past_or_at_the_ends_of_time_is_taken)
     expect_eq(far.times, 0u);
     leat__timer_disarm(&far.timer);
     expect_eq(advance(&wheel, LEAT_HOUR), LEAT_NEVER);
+}
+
+LEAT_TEST(wheel, one_look_fires_a_limited_number_and_says_that_there_is_more)
+{
+    enum { COUNT = 1000 };
+    struct shot *shots = calloc(COUNT, sizeof *shots);
+    struct leat__wheel wheel;
+    unsigned fired, before = 0, looks = 0;
+
+    leat__wheel_init(&wheel, 0);
+    for (int i = 0; i < COUNT; i++)
+        arm(&wheel, &shots[i], LEAT_MSEC);
+    do {
+        (void)leat__wheel_fire(&wheel, LEAT_SEC);
+        fired = 0;
+        for (int i = 0; i < COUNT; i++)
+            fired += shots[i].times;
+        expect_le(fired - before, (unsigned)LEAT__WHEEL_FIRES);
+        before = fired;
+        looks++;
+    } while (fired < COUNT && looks < COUNT);
+    expect_eq(fired, COUNT);
+    expect_eq(leat__wheel_fire(&wheel, LEAT_SEC), LEAT_NEVER);
+    free(shots);
+}
+
+LEAT_TEST(wheel, many_timers_of_one_instant_are_moved_before_it_comes)
+{
+    enum { COUNT = 10000 };
+    struct shot *shots = calloc(COUNT, sizeof *shots);
+    struct leat__wheel wheel;
+    leat_time due, when = 20 * LEAT_SEC + 12345;
+    unsigned looks = 0, fired = 0;
+
+    leat__wheel_init(&wheel, 0);
+    for (int i = 0; i < COUNT; i++)
+        arm(&wheel, &shots[i], when);
+    for (due = 0; due < when; due = leat__wheel_fire(&wheel, due))
+        clock_now = due;
+    for (clock_now = due; fired < COUNT && looks < COUNT; looks++) {
+        (void)leat__wheel_fire(&wheel, due);
+        fired = 0;
+        for (int i = 0; i < COUNT; i++)
+            fired += shots[i].times;
+    }
+    expect_eq(fired, COUNT);
+    expect_le(looks, (unsigned)COUNT / LEAT__WHEEL_FIRES + 1); /* nothing but firing was left */
+    free(shots);
+}
+
+LEAT_TEST(wheel, timers_armed_and_disarmed_while_the_clock_runs_are_never_early)
+{
+    enum { COUNT = 500, STEPS = 40000 / TEST_SLOWDOWN };
+    struct shot *shots = calloc(COUNT, sizeof *shots);
+    struct leat__wheel wheel;
+    struct leat__random random;
+    leat_time now = LEAT_SEC;
+
+    leat__random_init(&random, test_seed());
+    leat__wheel_init(&wheel, now);
+    for (int step = 0; step < STEPS; step++) {
+        struct shot *shot = &shots[leat__random_below(&random, COUNT)];
+        bool was_armed = load_relaxed(&shot->timer.wheel) != NULL;
+
+        leat__timer_disarm(&shot->timer);
+        if (was_armed)
+            expect_gt(shot->when + 2 * LEAT__TICK_NS, now); /* or it is late */
+        else if (shot->times > 0)
+            expect_ge(shot->fired, shot->when);
+        shot->times = 0;
+        arm(&wheel, shot, now + 1 + leat__random_below(&random, 1u << (1 + step % 31)));
+        if (step % 3 == 0) {
+            now += leat__random_below(&random, 1u << (10 + step % 17));
+            (void)advance(&wheel, now);
+        }
+    }
+    for (int i = 0; i < COUNT; i++)
+        leat__timer_disarm(&shots[i].timer);
+    expect_eq(wheel.armed, 0u);
+    expect_eq(advance(&wheel, now + LEAT_HOUR), LEAT_NEVER);
+    free(shots);
 }
 
 LEAT_TEST(wheel, the_next_due_time_of_few_timers_is_exact_to_a_tick)

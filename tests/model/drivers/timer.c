@@ -93,11 +93,12 @@ static void check_poison(void)
 
 static void check_wheel_is_empty(void)
 {
-    for (int level = 0; level < LEAT__WHEEL_LEVELS; level++) {
-        model_check(wheel.occupied[level] == 0);
-        for (int slot = 0; slot < LEAT__WHEEL_SLOTS; slot++)
-            model_check(!wheel.slots[level][slot]);
-    }
+    model_check(wheel.armed == 0);
+    for (int level = 0; level < LEAT__WHEEL_LEVELS; level++)
+        model_check(wheel.occupied[level][0] == 0 && wheel.occupied[level][1] == 0);
+    for (int slot = 0; slot <= LEAT__WHEEL_LEVELS * LEAT__WHEEL_SLOTS; slot++)
+        for (int lane = 0; lane < LEAT__WHEEL_LANES; lane++)
+            model_check(!wheel.slots[slot].lane[lane]);
 }
 
 MODEL_DRIVER(timer_fires_against_a_disarm, .preemptions = 3, .weak_preemptions = 1)
