@@ -2,8 +2,8 @@
 /* Barrier: those who have arrived, until the last one does.
  *
  * INVARIANTS (under the lock)
- *   I1  Fewer than count are in the list, and who is in it has arrived.
- *   I2  The last one takes all off the list and marks them: they have passed, also one whose wait
+ *   I1  Fewer than count are in the list; they are those who have arrived.
+ *   I2  The last one takes all off the list: they have passed, also one whose wait
  *       was ended by a cancel or a timeout at the same time, which finds that when it has the lock.
  *       One that gets the lock first has not arrived.
  *   I3  The last one touches the barrier last before the wakes. */
@@ -37,8 +37,7 @@ static void open(struct barrier *barrier)
 
     barrier->arrived = 0;
     while ((node = barrier->waiters.first)) {
-        leat__waitlist_remove(&barrier->waiters, node);
-        node->count = 1; /* I2 */
+        leat__waitlist_remove(&barrier->waiters, node); /* I2 */
         if (leat__claim(node->ticket, LEAT__CAUSE_EVENT))
             leat__waitlist_push(&won, node);
     }
@@ -53,6 +52,9 @@ int leat_barrier_wait(struct leat_barrier *public)
     struct barrier *barrier = (struct barrier *)(void *)public;
     struct leat__self *self = leat__self();
     struct leat__waitnode node = { 0 };
+    struct leat__wait wait;
+    enum leat__cause cause;
+    bool own;
     int err = leat__checkpoint(self);
 
     if (err)
@@ -62,16 +64,26 @@ int leat_barrier_wait(struct leat_barrier *public)
         open(barrier);
         return 1;
     }
-    barrier->arrived++;
-    leat__self_reason(self, &reason, NULL);
-    err = leat__waitlist_wait(&barrier->waiters, &node, &barrier->lock);
-    if (err) {
-        leat__lock(&barrier->lock);
-        if (node.count)
-            err = 0;
-        else
-            barrier->arrived--;
+    err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, LEAT_NEVER);
+    if (err) { /* before it arrives: I1 */
         leat__unlock(&barrier->lock);
+        return err;
     }
+    node.ticket = wait.ticket;
+    barrier->arrived++;
+    leat__waitlist_push(&barrier->waiters, &node);
+    leat__self_reason(self, &reason, NULL);
+    cause = leat__wait_park(&wait, &barrier->lock);
+    if (cause == LEAT__CAUSE_EVENT)
+        return 0;
+    err = leat__wait_error(&wait, cause, &own);
+    leat__lock(&barrier->lock);
+    if (node.linked) {
+        leat__waitlist_remove(&barrier->waiters, &node);
+        barrier->arrived--;
+    } else {
+        err = 0; /* I2 */
+    }
+    leat__unlock(&barrier->lock);
     return err;
 }

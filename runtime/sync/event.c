@@ -5,8 +5,9 @@
  *   I1  WAITING is set while the list is not empty, and changes only under the lock; SET is not set
  *       beside it: who waits announces it by a compare-and-swap that sees SET clear, and who sets
  *       takes all waiters first.
- *   I2  What makes SET seen, and then the wakes, is the last touch of a set: who passes may take
- *       the event's memory back at once.
+ *   I2  A set in passing touches the event last when it is seen. One that finds WAITING set touches
+ *       it last before it wakes; until then, or until it has the lock after us, a waiter's call is
+ *       under way, and nobody may take the memory back.
  *
  * ORDERING
  *   O1  Set releases, also when it was set, to the acquire of whoever sees it, or by claim and
@@ -40,20 +41,14 @@ void leat_event_set(struct leat_event *public)
     struct leat__waitnode *node;
     uint32_t old = load_relaxed(&event->word); /* relaxed: the compare-and-swap decides */
 
-    for (;;) {
-        if (!(old & WAITING)) {
-            if (cas_weak_release(&event->word, &old, SET)) /* O1, I2 */
-                break;
-            continue;
-        }
-        leat__lock(&event->lock);
-        while ((node = leat__waitlist_claim(&event->waiters)))
-            leat__waitlist_push(&won, node);
-        /* relaxed: nothing hangs on the bit but where to look */
-        (void)fetch_and_relaxed(&event->word, ~WAITING);
-        leat__unlock(&event->lock);
-        old = load_relaxed(&event->word); /* relaxed: as above */
-    }
+    while (!(old & WAITING))
+        if (cas_weak_release(&event->word, &old, SET)) /* O1, I2 */
+            return;
+    leat__lock(&event->lock);
+    while ((node = leat__waitlist_claim(&event->waiters)))
+        leat__waitlist_push(&won, node);
+    (void)exchange_release(&event->word, SET); /* O1 */
+    leat__unlock(&event->lock);
     leat__waitlist_wake(&won); /* I2 */
 }
 

@@ -18,64 +18,31 @@ static uint64_t serve(struct leat__permits *permits, uint64_t free, struct leat_
     return free;
 }
 
-/* With the lock held and WAITING set: so many are free. */
-static void publish(struct leat__permits *permits, uint32_t base, uint64_t free)
+/* With the lock held, which it releases, and WAITING set: so many are free. */
+static void serve_and_unlock(struct leat__permits *permits, uint32_t base, uint64_t free)
 {
-    uint64_t word = (free - base) << 1;
+    struct leat__waitlist won = { 0 };
+    uint64_t word = (serve(permits, free, &won) - base) << 1;
 
     if (!leat__waitlist_empty(&permits->waiters))
         word |= LEAT__PERMITS_WAITING;
     store_release(&permits->word, word); /* O1: what was there before was acquired */
+    leat__unlock(&permits->lock);
+    leat__waitlist_wake(&won); /* I4 */
 }
 
 void leat__permits_give_slow(struct leat__permits *permits, uint32_t base, uint32_t n)
 {
-    struct leat__waitlist won = { 0 };
-    uint64_t given = n, before, left;
-    uint64_t old = LEAT__PERMITS_WAITING;
+    uint64_t word;
 
-    for (;;) {
-        if (!(old & LEAT__PERMITS_WAITING)) {
-            if (cas_weak_release(&permits->word, &old, old + 2 * given)) /* O1, I4 */
-                break;
-            continue;
-        }
-        leat__lock(&permits->lock);
-        old = load_acquire(&permits->word); /* pairs with all releases of it (O1) */
-        if (!(old & LEAT__PERMITS_WAITING)) {
-            leat__unlock(&permits->lock);
-            continue;
-        }
-        before = leat__permits_free(old, base);
-        left = serve(permits, before + given, &won);
-        if (!leat__waitlist_empty(&permits->waiters)) { /* nobody takes any in passing */
-            publish(permits, base, left);
-            leat__unlock(&permits->lock);
-            break;
-        }
-        /* Nobody waits any more: what is more than was free before is published when the lock is
-         * free, and touched no more (I4). */
-        given = left > before ? left - before : 0;
-        publish(permits, base, left - given);
-        leat__unlock(&permits->lock);
-        if (given == 0)
-            break;
-        old = load_relaxed(&permits->word); /* relaxed: the compare-and-swap decides */
+    leat__lock(&permits->lock);
+    word = load_acquire(&permits->word); /* pairs with all releases of it (O1) */
+    if (word & LEAT__PERMITS_WAITING) {
+        serve_and_unlock(permits, base, leat__permits_free(word, base) + n);
+        return;
     }
-    leat__waitlist_wake(&won); /* I4 */
-}
-
-/* With the lock held, which it releases: somebody has left the list, and those behind may be
- * served now (I2). */
-static void leave(struct leat__permits *permits, uint32_t base)
-{
-    struct leat__waitlist won = { 0 };
-    uint64_t word = load_acquire(&permits->word); /* as in give (O1) */
-
-    if (word & LEAT__PERMITS_WAITING)
-        publish(permits, base, serve(permits, leat__permits_free(word, base), &won));
     leat__unlock(&permits->lock);
-    leat__waitlist_wake(&won);
+    leat__permits_give(permits, base, n); /* those who waited have left */
 }
 
 int leat__permits_wait(struct leat__permits *permits, uint32_t base, uint32_t n,
@@ -99,9 +66,13 @@ int leat__permits_wait(struct leat__permits *permits, uint32_t base, uint32_t n,
     }
     leat__self_reason(leat__self(), reason, (void *)(uintptr_t)n);
     err = leat__waitlist_wait(&permits->waiters, &node, &permits->lock);
-    if (err) {
+    if (err) { /* those behind us may be served now (I2) */
         leat__lock(&permits->lock);
-        leave(permits, base);
+        old = load_acquire(&permits->word); /* as in give (O1) */
+        if (old & LEAT__PERMITS_WAITING)
+            serve_and_unlock(permits, base, leat__permits_free(old, base));
+        else
+            leat__unlock(&permits->lock);
     }
     return err;
 }

@@ -14,8 +14,9 @@
  *       before it (no starving of big ones).
  *   I3  A waiter's permits are taken in its name before it is woken: a cancel that comes later
  *       finds nothing to undo, one that came first leaves the permits where they are.
- *   I4  Permits that a call gives are published, or their waiter is woken, when it does not touch
- *       the object any more: who got them may take its memory back at once.
+ *   I4  A call that gives in passing touches the object last when its permits are seen. One that
+ *       finds WAITING set touches it last before it wakes; until then, or until it has the lock
+ *       after us, a waiter's call is under way, and nobody may take the memory back.
  *
  * ORDERING
  *   O1  Who takes acquires what all who gave have released: by the word, which is changed by

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* tasks.h: model threads as tasks and plain threads, for what stands on task/wait.h. The rooms
- * below task are played here: the scheduler's two verbs by the model's, the clock stands still,
- * and a timer fires when a thread of the driver says so. A driver of the real wheel defines
- * TASKS_WHEEL and has one wheel for all, `wheel`. */
+ * below task are played here: the scheduler's two verbs by the model's, the clock stands still
+ * unless a driver moves tasks_clock, and a timer fires when a thread of the driver says so. A
+ * driver of the real wheel defines TASKS_WHEEL and has one wheel for all, `wheel`. */
 #ifndef LEAT_MODEL_TASKS_H
 #define LEAT_MODEL_TASKS_H
 
@@ -22,6 +22,7 @@ static struct leat__fiber fibers[TASKS];
 static struct leat__timer *armed[TASKS]; /* whose wait has a deadline */
 static struct leat__runtime runtime;
 static struct leat__worker_face faces[TASKS];
+static leat_time tasks_clock;
 #ifdef TASKS_WHEEL
 static struct leat__wheel wheel;
 #endif
@@ -31,6 +32,7 @@ static inline void tasks_reset(struct leat__scope *scope)
 {
     memset(selves, 0, sizeof selves);
     memset(armed, 0, sizeof armed);
+    tasks_clock = 0;
     for (int i = 0; i < TASKS; i++) {
         waiters[i].word = 0;
         waiters[i].fiber = &fibers[i];
@@ -112,7 +114,7 @@ void leat__give_way(void)
 
 leat_time leat__clock_now(void)
 {
-    return 0;
+    return tasks_clock;
 }
 
 /* Each thread is a worker of its own, which runs its task. */
