@@ -62,6 +62,20 @@ static void begin_guarded(struct leat__wait *wait)
                                     leat__time_max(self->scope->deadline, self->guard->until));
 }
 
+/* Close a wait of which only cancels know. Returns false when one has claimed it. Not a park: the
+ * caller may hold the lock of what it waits for, on which this worker's next task would sleep, and
+ * with it all workers. A cancel wakes in the line after its claim, so this is short. */
+static bool withdraw(struct leat__wait *wait)
+{
+    LEAT_ATOMIC(uint64_t) *word = &wait->ticket.waiter->word;
+
+    if (leat__word_abandon(word))
+        return true;
+    while (leat__word_state(load_acquire(word)) != LEAT__WORD_DONE) /* pairs with leat__word_wake */
+        cpu_relax();
+    return false;
+}
+
 int leat__wait_begin(struct leat__wait *wait, enum leat__wait_kind kind, leat_time deadline)
 {
     struct leat__self *self = leat__self();
@@ -83,9 +97,7 @@ int leat__wait_begin(struct leat__wait *wait, enum leat__wait_kind kind, leat_ti
         err = leat__bound_check(self, self->since);
         if (err) {
             self->reason = NULL;
-            if (leat__wait_abandon(wait) != LEAT__CAUSE_EVENT)
-                return -ECANCELED;
-            return err;
+            return withdraw(wait) ? err : -ECANCELED;
         }
     } else if (shielded && kind != LEAT__WAIT_SHIELDED && self->shield == 0 && self->scope) {
         begin_guarded(wait);
