@@ -21,6 +21,8 @@
  *   cas_weak_<order>(p, &expected, desired)   the same, may fail for no reason: for loops
  *   fetch_{add,sub,or,and}_<order>(p, v)                                returns the old value
  *   fence_{acquire,release,seq_cst}()
+ *   fence_light()                             seq_cst towards leat__barrier_all (platform/barrier.h)
+ *                                             only, and for the compiler: no instruction
  *   cpu_relax()                               in a spin loop: lets the other hyperthread run
  *
  * RULES
@@ -96,6 +98,7 @@
 #define fence_acquire() atomic_thread_fence(memory_order_acquire)
 #define fence_release() atomic_thread_fence(memory_order_release)
 #define fence_seq_cst() atomic_thread_fence(memory_order_seq_cst)
+#define fence_light() atomic_signal_fence(memory_order_seq_cst)
 
 static inline void cpu_relax(void)
 {

@@ -107,6 +107,7 @@ void model_relax(const struct model_site *);
 #define fence_acquire() model_fence(leat__site(fence_acquire, ""), MODEL_ACQUIRE)
 #define fence_release() model_fence(leat__site(fence_release, ""), MODEL_RELEASE)
 #define fence_seq_cst() model_fence(leat__site(fence_seq_cst, ""), MODEL_SEQ_CST)
+#define fence_light() model_fence(leat__site(fence_light, ""), MODEL_SEQ_CST)
 #define cpu_relax() model_relax(leat__site(cpu_relax, ""))
 
 #endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/* model: sources lockfree/token.c lockfree/lock.c
+ * model: flags -DLEAT__LOCK_SPINS=0
+ *
+ * The owner's token: it excludes, publishes both ways, and the owner always gets it back. */
+#include "lockfree/token.h"
+#include "model.h"
+
+static struct leat__token token;
+static int count, helped;
+
+static void add(void)
+{
+    model_plain_write(&count);
+    count++;
+}
+
+static void own_twice(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        leat__token_enter(&token);
+        add();
+        leat__token_leave(&token);
+    }
+}
+
+static void help(void *arg)
+{
+    (void)arg;
+    if (!leat__token_take(&token))
+        return;
+    add();
+    helped++; /* under the token's lock */
+    leat__token_give(&token);
+}
+
+static void begin(void)
+{
+    token = (struct leat__token){ 0 };
+    count = helped = 0;
+}
+
+MODEL_DRIVER(token_excludes_owner_and_helper, .preemptions = 3)
+{
+    begin();
+    model_spawn(own_twice, NULL);
+    model_spawn(help, NULL);
+    model_run();
+    model_check(count == 2 + helped);
+    model_check(leat__token_take(&token));
+}
+
+MODEL_DRIVER(token_excludes_two_helpers)
+{
+    begin();
+    model_spawn(own_twice, NULL);
+    model_spawn(help, NULL);
+    model_spawn(help, NULL);
+    model_run();
+    model_check(count == 2 + helped);
+    model_check(leat__token_take(&token));
+}
+
+static void own_once_in_a_handler(void *arg)
+{
+    (void)arg;
+    if (leat__token_try_enter(&token)) {
+        add();
+        helped++; /* before the check, after the end */
+        leat__token_leave(&token);
+    }
+}
+
+static void help_uncounted(void *arg)
+{
+    (void)arg;
+    if (!leat__token_take(&token))
+        return;
+    add();
+    leat__token_give(&token);
+}
+
+MODEL_DRIVER(token_handler_excludes_helper, .preemptions = 3)
+{
+    begin();
+    model_spawn(own_once_in_a_handler, NULL);
+    model_spawn(help_uncounted, NULL);
+    model_run();
+    model_check(count >= helped && count <= 2);
+    model_check(leat__token_take(&token));
+}
