@@ -22,6 +22,7 @@
     FIELD(yields)       /* tasks that gave way */                                                  \
     FIELD(inline_joins) /* children run in place by a join */                                      \
     FIELD(turns)        /* rounds of the worker loop */                                            \
+    FIELD(reliefs)      /* times it did a computing worker's chores */                             \
     FIELD(steals)       /* visits to a victim that brought something */                            \
     FIELD(steal_items)  /* tasks brought by them */                                                \
     FIELD(steal_fails)  /* visits that brought nothing */                                          \

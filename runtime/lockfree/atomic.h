@@ -21,8 +21,8 @@
  *   cas_weak_<order>(p, &expected, desired)   the same, may fail for no reason: for loops
  *   fetch_{add,sub,or,and}_<order>(p, v)                                returns the old value
  *   fence_{acquire,release,seq_cst}()
- *   fence_light()                             seq_cst towards leat__barrier_all (platform/barrier.h)
- *                                             only, and for the compiler: no instruction
+ *   fence_light()                             no instruction: seq_cst for the compiler only, and
+ *                                             towards leat__barrier_all of platform/barrier.h
  *   cpu_relax()                               in a spin loop: lets the other hyperthread run
  *
  * RULES

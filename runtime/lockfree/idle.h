@@ -110,6 +110,12 @@ static inline uint32_t leat__idle_count_awake(struct leat__idle *idle)
     return leat__idle_awake(load_relaxed(&idle->word)); /* relaxed: an estimate */
 }
 
+/* With the lock: does this worker sleep? */
+static inline bool leat__idle_is_asleep(const struct leat__idle *idle, uint32_t worker)
+{
+    return (idle->sleeping[worker / 64] >> (worker % 64)) & 1;
+}
+
 /* Any thread, after a push. Returns whether a worker should be woken (leat__idle_pick). */
 static inline bool leat__idle_should_wake(struct leat__idle *idle)
 {

@@ -13,8 +13,8 @@
  *   }
  *
  * Dekker's two flags with the fence moved to the helper's side: the owner says `held`, then looks
- * whether a helper wants it; a helper says `wanted`, puts a barrier on all threads (membarrier, some
- * microseconds), then looks whether the owner holds it. A helper that finds it held goes away, for
+ * whether a helper wants it; a helper says `wanted`, puts a barrier on all threads (membarrier, a
+ * few microseconds), then looks whether the owner holds it. A helper that finds it held goes away:
  * an owner that is at it needs no help. A compare-and-swap on either side was rejected: the owner
  * would pay 20 cycles for each operation, millions of times a second, for what happens never in a
  * program that does not hog its workers.
@@ -54,6 +54,20 @@ struct leat__token {
 
 void leat__token_wait(struct leat__token *token);
 
+#ifdef LEAT__TOKEN_UNSHARED /* model drivers in which nobody helps: less to interleave */
+
+static inline void leat__token_enter(struct leat__token *token)
+{
+    (void)token;
+}
+
+static inline void leat__token_leave(struct leat__token *token)
+{
+    (void)token;
+}
+
+#else
+
 /* The owner. */
 static inline void leat__token_enter(struct leat__token *token)
 {
@@ -67,6 +81,8 @@ static inline void leat__token_leave(struct leat__token *token)
 {
     store_release(&token->held, false); /* O2: pairs with the acquire in leat__token_take */
 }
+
+#endif
 
 /* The owner's thread, where it may be inside already or must not wait (a signal handler). */
 static inline bool leat__token_try_enter(struct leat__token *token)

@@ -41,7 +41,6 @@ static struct {
     bool                   started;
     int                    signal; /* installed; 0: none */
     struct sigaction       before;
-    bool                   watching; /* watch.c's signal is installed */
 } registry = { .life = PTHREAD_MUTEX_INITIALIZER, .lock = PTHREAD_MUTEX_INITIALIZER };
 
 static LEAT_ATOMIC(uint32_t) bell;
@@ -218,11 +217,7 @@ int leat__observe_start(struct leat__runtime *runtime, const struct leat__observ
     observed->stall = options->watch ? options->stall : 0;
     pthread_mutex_lock(&registry.life);
     pthread_mutex_lock(&registry.lock);
-    observed->signals = options->signals;
-    if (observed->stall > 0 && observed->signals && !registry.watching) {
-        leat__watch_install();
-        registry.watching = true;
-    }
+    leat__watch_install();
     err = start_thread();
     if (!err) {
         observed->next = registry.first;
@@ -255,9 +250,6 @@ void leat__observe_stop(struct leat__runtime *runtime)
     if (last) {
         remove_signal();
         stop_thread(); /* without the lock: it may want that for a last look */
-        if (registry.watching)
-            leat__watch_remove();
-        registry.watching = false;
     }
     pthread_mutex_unlock(&registry.life);
     free(observed);

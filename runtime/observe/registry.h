@@ -30,7 +30,6 @@ struct leat__observed {
     struct leat__runtime  *runtime;
     leat_time              stall; /* 0: do not watch */
     bool                   watch; /* else only dumps on a signal */
-    bool                   signals; /* may be sent to its workers */
     bool                   asleep; /* all its workers were: look again when rung for */
     unsigned               quiet;  /* looks in a row that found no movement */
     uint64_t               moved;  /* all that shows that its workers go on, at the last look */
@@ -43,7 +42,6 @@ struct leat__observed {
 struct leat__observe_options {
     bool      watch; /* for deadlocks, and for tasks that hold their worker */
     leat_time stall; /* how long they may; 0: for ever */
-    bool      signals; /* worker threads may be sent some */
     int       dump_signal; /* 0: none */
 };
 
@@ -61,9 +59,8 @@ int leat__registry_each(int (*fn)(struct leat__runtime *runtime, void *arg), voi
 /* How many runtimes there are. By the watching thread. */
 unsigned leat__registry_count(void);
 
-/* watch.c: name the tasks that hold their workers. The signal's handler is the first thing. */
+/* watch.c: name the tasks that hold their workers. */
 void leat__watch_install(void);
-void leat__watch_remove(void);
 void leat__watch(struct leat__observed *observed, leat_time now, bool late);
 
 /* deadlock.c: all workers seem to sleep. Returns true to be called again after a while. */

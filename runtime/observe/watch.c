@@ -4,11 +4,7 @@
  * A worker goes on when any of its counters does. One that stands still while a task runs on it is
  * asked, by a signal to its thread, where it is: the handler copies registers and stack, and the
  * watching thread unwinds the copy. The signal is sent only after the limit has passed, so a
- * program without hogs never sees one; system calls that it interrupts are restarted (SA_RESTART),
- * except those that never are (sleeps, poll: they return -EINTR, signal(7)).
- *
- * SIGURG, as in Go's runtime: ignored by default, so a stray one does no harm; a handler of the
- * program's own is called for those that are not ours.
+ * program without hogs never sees one (sched/relief.c has the handler, and says more of it).
  *
  * INVARIANTS
  *   I1  `sample` belongs to the watching thread in FREE and TAKEN, to the handler in COPYING. In
@@ -25,7 +21,6 @@
 #include "sched/sched.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 
 #define COPY_BYTES  ((size_t)64 * 1024)
@@ -42,56 +37,33 @@ static struct {
     unsigned char          copy[COPY_BYTES];
 } sample;
 
-static struct sigaction before;
-
-/* Async-signal-safe; on the worker's alternate stack. */
-static void on_signal(int number, siginfo_t *info, void *context)
+/* In the handler of the workers' signal. */
+static void take_copy(struct leat__worker *worker, void *context)
 {
-    int saved = errno;
     uint32_t asked = ASKED;
     struct leat__fiber *fiber = leat__fiber_current();
     const struct leat__stack *stack = fiber ? fiber->stack : NULL;
     size_t live;
 
     /* acquire: pairs with the release of ASKED, for `worker` */
-    if (leat__worker_current() && load_acquire(&sample.state) == ASKED &&
-        sample.worker == leat__worker_current() &&
-        cas_acquire(&sample.state, &asked, COPYING)) {
-        sample.registers = leat__interrupted_registers(context);
-        sample.copied = 0;
-        if (stack && leat__stack_contains(stack, sample.registers.sp)) {
-            live = (uintptr_t)stack - (uintptr_t)sample.registers.sp;
-            live = live < COPY_BYTES ? live : COPY_BYTES;
-            if (leat__peek(sample.registers.sp, sample.copy, live))
-                sample.copied = live;
-        }
-        store_release(&sample.state, TAKEN); /* O1: pairs with the acquire in take_sample */
-        leat__futex_wake((const void *)&sample.state, 1);
-    } else if (before.sa_flags & SA_SIGINFO) {
-        before.sa_sigaction(number, info, context);
-    } else if (before.sa_handler != SIG_DFL && before.sa_handler != SIG_IGN) {
-        before.sa_handler(number);
+    if (load_acquire(&sample.state) != ASKED || sample.worker != worker ||
+        !cas_acquire(&sample.state, &asked, COPYING))
+        return;
+    sample.registers = leat__interrupted_registers(context);
+    sample.copied = 0;
+    if (stack && leat__stack_contains(stack, sample.registers.sp)) {
+        live = (uintptr_t)stack - (uintptr_t)sample.registers.sp;
+        live = live < COPY_BYTES ? live : COPY_BYTES;
+        if (leat__peek(sample.registers.sp, sample.copy, live))
+            sample.copied = live;
     }
-    errno = saved;
+    store_release(&sample.state, TAKEN); /* O1: pairs with the acquire in take_sample */
+    leat__futex_wake((const void *)&sample.state, 1);
 }
 
 void leat__watch_install(void)
 {
-    struct sigaction action = { .sa_sigaction = on_signal,
-                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART };
-
-    sigemptyset(&action.sa_mask);
-    sigaction(LEAT__WATCH_SIGNAL, NULL, &before);
-    sigaction(LEAT__WATCH_SIGNAL, &action, NULL);
-}
-
-void leat__watch_remove(void)
-{
-    struct sigaction now;
-
-    sigaction(LEAT__WATCH_SIGNAL, NULL, &now);
-    if ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_signal)
-        sigaction(LEAT__WATCH_SIGNAL, &before, NULL);
+    leat__sched_sample_by(take_copy);
 }
 
 /* Where the worker is. False when it does not answer: it may be asleep in the kernel for good, or
@@ -103,7 +75,10 @@ static bool take_sample(struct leat__sched *sched, unsigned index)
 
     sample.worker = leat__sched_worker(sched, index);
     store_release(&sample.state, ASKED); /* pairs with the acquire in on_signal */
-    leat__sched_signal(sched, index);
+    if (!leat__sched_signal(sched, index)) {
+        store_relaxed(&sample.state, FREE); /* relaxed: nobody was asked */
+        return false;
+    }
     while ((state = load_acquire(&sample.state)) != TAKEN) { /* O1 */
         uint32_t asked = ASKED;
 
@@ -150,7 +125,7 @@ static void tell(struct leat__observed *observed, unsigned index, const struct l
     leat__text_put(&text, " for ");
     leat__text_seconds(&text, held);
     leat__log(runtime, LEAT_LOG_WARN, "%s", leat__text_string(&text));
-    if (observed->signals && take_sample(runtime->sched, index))
+    if (take_sample(runtime->sched, index))
         tell_trace(runtime, symbols);
     leat__symbols_fini(symbols);
     free(symbols);
@@ -190,6 +165,7 @@ static void watch_worker(struct leat__observed *observed, unsigned index, leat_t
 
 void leat__watch(struct leat__observed *observed, leat_time now, bool late)
 {
+    (void)leat__sched_notice(observed->runtime->sched, now);
     if (observed->stall == 0)
         return;
     for (unsigned i = 0; i < leat__sched_workers(observed->runtime->sched); i++)

@@ -267,17 +267,24 @@ static inline struct epoll *epoll_here(struct leat__poller *poller)
 static unsigned epoll_poll(struct leat__poller *poller)
 {
     struct epoll *epoll = epoll_here(poller);
-    unsigned readied = leat__reactor_turn(&epoll->reactor);
+    unsigned readied;
 
-    return epoll->waiting == 0 ? readied : readied + collect(epoll, &(struct timespec){ 0 });
+    leat__token_enter(&epoll->reactor.token);
+    readied = leat__reactor_turn(&epoll->reactor);
+    if (epoll->waiting > 0)
+        readied += collect(epoll, &(struct timespec){ 0 });
+    leat__token_leave(&epoll->reactor.token);
+    return readied;
 }
 
 static void epoll_sleep(struct leat__poller *poller, leat_time deadline)
 {
     struct epoll *epoll = epoll_here(poller);
-    unsigned readied = leat__reactor_turn(&epoll->reactor);
     leat_time left = LEAT_NEVER;
+    unsigned readied;
 
+    leat__token_enter(&epoll->reactor.token);
+    readied = leat__reactor_turn(&epoll->reactor);
     if (deadline != LEAT_NEVER)
         left = leat__time_sub(deadline, leat__clock_now());
     if (readied > 0 || left <= 0 || !leat__reactor_doze(&epoll->reactor)) {
@@ -291,6 +298,33 @@ static void epoll_sleep(struct leat__poller *poller, leat_time deadline)
         (void)collect(epoll, left == LEAT_NEVER ? NULL : &limit);
         leat__reactor_rouse(&epoll->reactor);
     }
+    leat__token_leave(&epoll->reactor.token);
+}
+
+/* For a worker that computes: nothing here is bound to a thread, so a helper does all that the
+ * worker would, and no signal is needed. */
+static bool epoll_relieve(struct leat__poller *poller)
+{
+    struct epoll *epoll = leat__container_of(poller, struct epoll, reactor.poller);
+
+    if (!leat__token_take(&epoll->reactor.token))
+        return false;
+    (void)leat__reactor_turn(&epoll->reactor);
+    if (epoll->waiting > 0)
+        (void)collect(epoll, &(struct timespec){ 0 });
+    leat__token_give(&epoll->reactor.token);
+    return true;
+}
+
+static bool epoll_wants_nudge(struct leat__poller *poller)
+{
+    (void)poller;
+    return false;
+}
+
+static void epoll_nudge(struct leat__poller *poller)
+{
+    (void)poller;
 }
 
 /* Nested in the other instance, which sees what wakes this one. */
@@ -301,7 +335,15 @@ static int epoll_watch(struct leat__reactor *reactor, int epoll_fd, uint64_t tag
 
 static bool epoll_doze(struct leat__poller *poller)
 {
-    return epoll_poll(poller) == 0 && leat__reactor_doze(&epoll_here(poller)->reactor);
+    struct leat__reactor *reactor = &epoll_here(poller)->reactor;
+
+    if (epoll_poll(poller) > 0)
+        return false;
+    leat__token_enter(&reactor->token); /* kept until it is roused: it needs no help */
+    if (leat__reactor_doze(reactor))
+        return true;
+    leat__token_leave(&reactor->token);
+    return false;
 }
 
 /* ---- making ---- */
@@ -353,6 +395,9 @@ int leat__epoll_create(struct leat__reactor **ret)
     epoll->reactor.poller.poll = epoll_poll;
     epoll->reactor.poller.sleep = epoll_sleep;
     epoll->reactor.poller.doze = epoll_doze;
+    epoll->reactor.poller.relieve = epoll_relieve;
+    epoll->reactor.poller.wants_nudge = epoll_wants_nudge;
+    epoll->reactor.poller.nudge = epoll_nudge;
     epoll->fd = epoll_create1(EPOLL_CLOEXEC);
     if (epoll->fd < 0) {
         err = -errno;

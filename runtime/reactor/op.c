@@ -137,10 +137,13 @@ static void recall(struct leat__op *op)
     }
     if (worker)
         leat__probe_count(&leat__worker_probe(worker)->cancels);
-    if (here)
-        (void)cancel(op);
-    else if (leat__inbox_push(&reactor->inbox, &op->message))
+    if (here) {
+        leat__token_enter(&reactor->token);
+        (void)cancel(op); /* if no helper has completed it by now */
+        leat__token_leave(&reactor->token);
+    } else if (leat__inbox_push(&reactor->inbox, &op->message)) {
         reactor->poller.wake(&reactor->poller);
+    }
     (void)leat__wait_park(&wait, NULL);
 }
 
@@ -167,7 +170,11 @@ static int submit_and_wait(struct leat__reactor *reactor, struct leat__op *op, i
         *ret = -ECANCELED;
         return 0;
     }
-    err = op->held ? 0 : reactor->kind->submit(reactor, op);
+    if (!op->held) {
+        leat__token_enter(&reactor->token);
+        err = reactor->kind->submit(reactor, op);
+        leat__token_leave(&reactor->token);
+    }
     if (err) {
         if (gate)
             leat__gate_dismiss(gate, op);

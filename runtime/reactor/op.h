@@ -30,7 +30,8 @@
  * INVARIANTS
  *   I1  From submit until DONE the op and its buffer belong to the reactor, and the caller stays.
  *       Whoever stores DONE touches neither afterwards: it has copied the ticket before.
- *   I2  Only the reactor's owner stores DONE, reads the inbox, and speaks to the kernel.
+ *   I2  Only the reactor's owner stores DONE, reads the inbox, and speaks to the kernel: who has
+ *       its token, that is its worker or, where that computes for long, a helper.
  *   I3  While SENT, the op's message is in the inbox or on its way there: a completion only notes
  *       its result, and the reading of the message stores DONE.
  *   I4  A cancel names the op by its address. It stands in the ring's queue before anything that

@@ -83,7 +83,10 @@ void leat__reactor_rouse(struct leat__reactor *reactor)
 
 void leat__reactor_get_up(struct leat__poller *poller)
 {
-    leat__reactor_rouse(leat__container_of(poller, struct leat__reactor, poller));
+    struct leat__reactor *reactor = leat__container_of(poller, struct leat__reactor, poller);
+
+    leat__reactor_rouse(reactor);
+    leat__token_leave(&reactor->token); /* which the doze kept */
 }
 
 int leat__reactor_add(int epoll_fd, int fd, uint64_t tag)

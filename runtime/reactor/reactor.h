@@ -12,6 +12,10 @@
  * polls, sleeps and submits; what another thread wants of it (to cancel an op) it sends to the
  * inbox, and wakes it. The first poll, sleep or submit ties the reactor to its worker's thread.
  *
+ * While that worker computes for long, another stands in for it (poller->relieve). So everything
+ * here is touched only by who has the token: the owner, who takes it for each call (and keeps it
+ * asleep, when it needs no help), or a helper. "Owner" below is whoever has it.
+ *
  * Waking. `signal` is AWAKE, SLEEPING or NOTIFIED, and every wake exchanges it for NOTIFIED, so the
  * system call is paid only when the owner really sleeps, once for any number of wakes.
  *
@@ -37,6 +41,7 @@
 #include "base/probe.h"
 #include "lockfree/atomic.h"
 #include "lockfree/inbox.h"
+#include "lockfree/token.h"
 #include "reactor/op.h"
 #include "sched/poller.h"
 
@@ -51,7 +56,7 @@ enum leat__reactor_signal {
     LEAT__REACTOR_NOTIFIED,
 };
 
-/* What differs between the back ends. All but destroy: by the owner only. */
+/* What differs between the back ends. All but destroy: with the token; submit: its worker. */
 struct leat__reactor_kind {
     const char *name;
     bool        blocking_ops; /* takes operations on files too, which can't be polled for */
@@ -77,6 +82,7 @@ struct leat__reactor {
     leat__offload_fn                *offload; /* set by the run room before any op */
     struct leat__probe              *probe;   /* the worker's; NULL before the first call */
     int                              wake_fd;
+    struct leat__token               token;
     struct leat__list                late; /* ops whose completion a fault holds back */
     LEAT_ATOMIC(uint32_t) signal __attribute__((aligned(64))); /* others write from here on */
     struct leat__inbox inbox; /* ops to cancel */

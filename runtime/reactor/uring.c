@@ -9,13 +9,18 @@
  * completion, and the sleeper needs no system call for it. MSG_RING instead would need a ring and a
  * system call on the waker's side too, and plain threads have none.
  *
+ * Behind a worker that computes, nothing would complete: deferred task work waits for its thread to
+ * enter, and nobody else may (EEXIST). So that thread is sent a signal, whose handler (nudge)
+ * submits what was gathered and enters for completions; a helper then reaps them (relieve).
+ *
  * The ring is made disabled on whatever thread makes the runtime, and enabled by the worker's first
  * call, for that makes the worker its single issuer.
  *
  * INVARIANTS
  *   I1  An op is in exactly one place: `backlog` (no room in the ring yet), or with the kernel.
  *       With the kernel its node is free, and stands in `recalls` while a cancel finds no room.
- *   I2  A completion's user_data is an op's address, WAKE or NOTHING. Ops are 8-byte aligned. */
+ *   I2  A completion's user_data is an op's address, WAKE or NOTHING. Ops are 8-byte aligned.
+ *   I3  Only the worker's thread enters. A helper fills entries at most. */
 #ifdef LEAT_HAVE_URING
 
 #include "base/check.h"
@@ -43,6 +48,8 @@ struct uring {
     bool                 poll_first; /* the kernel knows IORING_RECVSEND_POLL_FIRST */
     bool                 wake_armed;
     bool                 looked; /* the last look left entries in the queue */
+    bool                 helped; /* by another thread, which has the token: I3 */
+    LEAT_ATOMIC(bool)    gathered; /* there are entries that the kernel does not have */
     struct leat__list    backlog;
     struct leat__list    recalls;
 };
@@ -59,8 +66,11 @@ static struct io_uring_sqe *room(struct uring *uring)
 {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&uring->ring);
 
+    store_relaxed(&uring->gathered, true); /* relaxed: a hint for helpers */
     if (__builtin_expect(sqe != NULL, 1))
         return sqe;
+    if (uring->helped)
+        return NULL;
     leat__probe_count(&uring->reactor.probe->ring_enters);
     (void)io_uring_submit(&uring->ring); /* what it can't take stays; the next line tells */
     return io_uring_get_sqe(&uring->ring);
@@ -237,6 +247,7 @@ static inline struct uring *uring_here(struct leat__poller *poller)
 static void enter(struct uring *uring)
 {
     uring->looked = false;
+    store_relaxed(&uring->gathered, false); /* relaxed: a hint for helpers */
     leat__probe_count(&uring->reactor.probe->ring_enters);
     (void)io_uring_submit_and_get_events(&uring->ring); /* what failed is still there next time */
 }
@@ -244,9 +255,10 @@ static void enter(struct uring *uring)
 static unsigned uring_poll(struct leat__poller *poller)
 {
     struct uring *uring = uring_here(poller);
-    unsigned readied = leat__reactor_turn(&uring->reactor);
-    unsigned queued, flags;
+    unsigned readied, queued, flags;
 
+    leat__token_enter(&uring->reactor.token);
+    readied = leat__reactor_turn(&uring->reactor);
     catch_up(uring);
     queued = io_uring_sq_ready(&uring->ring);
     flags = IO_URING_READ_ONCE(*uring->ring.sq.kflags);
@@ -255,15 +267,19 @@ static unsigned uring_poll(struct leat__poller *poller)
         enter(uring);
     else
         uring->looked = queued > 0;
-    return readied + reap(uring);
+    readied += reap(uring);
+    leat__token_leave(&uring->reactor.token);
+    return readied;
 }
 
 static void uring_sleep(struct leat__poller *poller, leat_time deadline)
 {
     struct uring *uring = uring_here(poller);
-    unsigned readied = leat__reactor_turn(&uring->reactor);
     leat_time left = LEAT_NEVER;
+    unsigned readied;
 
+    leat__token_enter(&uring->reactor.token);
+    readied = leat__reactor_turn(&uring->reactor);
     catch_up(uring);
     if (deadline != LEAT_NEVER)
         left = leat__time_sub(deadline, leat__clock_now());
@@ -275,6 +291,7 @@ static void uring_sleep(struct leat__poller *poller, leat_time deadline)
         struct io_uring_cqe *first;
 
         uring->looked = false;
+        store_relaxed(&uring->gathered, false); /* relaxed: a hint for helpers */
         leat__probe_count(&uring->reactor.probe->ring_enters);
         /* Early returns (a signal, -EBUSY) are the worker's to repeat. */
         (void)io_uring_submit_and_wait_timeout(&uring->ring, &first, 1,
@@ -282,6 +299,44 @@ static void uring_sleep(struct leat__poller *poller, leat_time deadline)
         leat__reactor_rouse(&uring->reactor);
     }
     (void)reap(uring);
+    leat__token_leave(&uring->reactor.token);
+}
+
+/* ---- for a worker that computes ---- */
+
+static bool uring_relieve(struct leat__poller *poller)
+{
+    struct uring *uring = leat__container_of(poller, struct uring, reactor.poller);
+
+    if (!leat__token_take(&uring->reactor.token))
+        return false;
+    uring->helped = true;
+    (void)leat__reactor_turn(&uring->reactor);
+    (void)reap(uring);
+    uring->helped = false;
+    leat__token_give(&uring->reactor.token);
+    return true;
+}
+
+static bool uring_wants_nudge(struct leat__poller *poller)
+{
+    struct uring *uring = leat__container_of(poller, struct uring, reactor.poller);
+
+    return load_relaxed(&uring->gathered) || /* relaxed: a hint */
+           (IO_URING_READ_ONCE(*uring->ring.sq.kflags) & IORING_SQ_TASKRUN);
+}
+
+/* Submits and enters: with the token, since an entry may be half filled where we were interrupted,
+ * or by a helper now. Neither liburing's submit nor the entering touches errno or waits. */
+static void uring_nudge(struct leat__poller *poller)
+{
+    struct uring *uring = leat__container_of(poller, struct uring, reactor.poller);
+
+    if (!leat__token_try_enter(&uring->reactor.token))
+        return; /* about to enter by itself; or at the next signal */
+    store_relaxed(&uring->gathered, false); /* relaxed: a hint for helpers */
+    (void)io_uring_submit_and_get_events(&uring->ring);
+    leat__token_leave(&uring->reactor.token);
 }
 
 /* Its completions, those that wait for the owner to enter too, are told by the eventfd that ends
@@ -298,13 +353,19 @@ static int uring_watch(struct leat__reactor *reactor, int epoll_fd, uint64_t tag
 static bool uring_doze(struct leat__poller *poller)
 {
     struct uring *uring = uring_here(poller);
-    unsigned readied = leat__reactor_turn(&uring->reactor);
+    unsigned readied;
 
+    leat__token_enter(&uring->reactor.token);
+    readied = leat__reactor_turn(&uring->reactor);
     catch_up(uring);
     if (io_uring_sq_ready(&uring->ring) > 0 ||
         IO_URING_READ_ONCE(*uring->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))
         enter(uring);
-    return readied + reap(uring) == 0 && leat__reactor_doze(&uring->reactor);
+    readied += reap(uring);
+    if (readied == 0 && leat__reactor_doze(&uring->reactor))
+        return true; /* with the token, until it is roused: it needs no help */
+    leat__token_leave(&uring->reactor.token);
+    return false;
 }
 
 /* ---- making ---- */
@@ -403,6 +464,9 @@ int leat__uring_create(struct leat__reactor **ret, const char **why)
     uring->reactor.poller.poll = uring_poll;
     uring->reactor.poller.sleep = uring_sleep;
     uring->reactor.poller.doze = uring_doze;
+    uring->reactor.poller.relieve = uring_relieve;
+    uring->reactor.poller.wants_nudge = uring_wants_nudge;
+    uring->reactor.poller.nudge = uring_nudge;
     leat__list_init(&uring->backlog);
     leat__list_init(&uring->recalls);
     err = make_ring(&uring->ring);

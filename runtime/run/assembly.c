@@ -64,6 +64,7 @@ static int build_sched(struct leat__assembly *assembly)
     struct leat__sched_options wanted = {
         .workers = options->workers,
         .bind = leat__assembly_binds(assembly),
+        .signals = !options->no_signals,
         .stack_bytes = 2 * options->stack_bytes,
         .seed = options->seed,
         .runtime = &assembly->runtime,
@@ -141,7 +142,6 @@ static void observe(struct leat__assembly *assembly)
     const struct leat__observe_options options = {
         .watch = assembly->surroundings.watch,
         .stall = stall == LEAT_NEVER ? 0 : stall,
-        .signals = !assembly->options.no_signals,
         .dump_signal = assembly->surroundings.dump_signal,
     };
     int err;

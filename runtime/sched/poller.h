@@ -26,6 +26,16 @@ struct leat__poller {
      * rouse: take it back. Owner only. */
     bool (*doze)(struct leat__poller *poller);
     void (*rouse)(struct leat__poller *poller);
+
+    /* For a worker whose owner computes. Another worker: ready whatever completed, as poll does, as
+     * far as that can be had from here. Returns false when the owner is at it itself, or asleep. */
+    bool (*relieve)(struct leat__poller *poller);
+
+    /* Does the owner's thread hold something back that only it can hand over? Any thread. */
+    bool (*wants_nudge)(struct leat__poller *poller);
+
+    /* Hand it over, for the next relieve to find. On the owner's thread, in a signal handler. */
+    void (*nudge)(struct leat__poller *poller);
 };
 
 struct leat__ticker {

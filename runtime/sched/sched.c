@@ -2,6 +2,7 @@
 /* Starting and stopping the workers of a runtime, and asking about them. */
 #include "sched/sched.h"
 #include "base/check.h"
+#include "platform/barrier.h"
 #include "platform/clock.h"
 #include "sched/worker.h"
 
@@ -36,6 +37,8 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
     sched->count = options->workers;
     sched->alone = sched->count == 1;
     sched->bind = options->bind;
+    sched->signals = options->signals;
+    sched->relief = !sched->alone && leat__barrier_prepare();
     sched->runtime = options->runtime;
     sched->body = options->body;
     leat__idle_init(&sched->idle, sched->count);
@@ -86,17 +89,21 @@ static void stop(struct leat__sched *sched, unsigned started)
     for (unsigned i = 0; i < started; i++)
         if (!sched->workers[i].driven)
             leat__thread_join(&sched->workers[i].thread);
+    if (sched->signals)
+        leat__signals_remove();
 }
 
 int leat__sched_start(struct leat__sched *sched)
 {
+    if (sched->signals)
+        leat__signals_install();
     for (unsigned i = 0; i < sched->count; i++) {
         struct leat__thread_options options = {
             .name = "leat/worker",
             .bind_cpu = sched->bind ? leat__cpus_nth(&sched->cpus, i) : -1,
             .cpus = &sched->cpus,
             .block_signals = true,
-            .open_signal = LEAT__WATCH_SIGNAL,
+            .open_signal = sched->signals ? LEAT__WATCH_SIGNAL : 0,
             .signal_stack = true,
         };
         int err = 0;
@@ -111,6 +118,7 @@ int leat__sched_start(struct leat__sched *sched)
             return err;
         }
     }
+    store_release(&sched->running, true); /* pairs with the acquire in leat__sched_signal */
     return 0;
 }
 
@@ -173,11 +181,6 @@ bool leat__sched_is_still(struct leat__sched *sched, uint64_t *movement)
     leat__sched_probe(sched, &sum);
     *movement = sum.turns + sum.switches;
     return still;
-}
-
-void leat__sched_signal(struct leat__sched *sched, unsigned index)
-{
-    pthread_kill(sched->workers[index].thread.handle, LEAT__WATCH_SIGNAL);
 }
 
 bool leat__sched_ring_me(struct leat__sched *sched, void *bell)

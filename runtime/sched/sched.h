@@ -124,6 +124,7 @@ struct leat__worker *leat__sched_worker(const struct leat__sched *sched, unsigne
 struct leat__sched_options {
     unsigned workers;
     bool     bind; /* worker i to the i-th CPU of the process's mask */
+    bool     signals; /* may be sent to the workers' threads */
     size_t   stack_bytes;
     uint64_t seed;
     void    *runtime;
@@ -154,14 +155,22 @@ bool leat__sched_step(struct leat__sched *sched, const struct leat__sched_step *
 
 void leat__sched_probe(const struct leat__sched *sched, struct leat__probe *ret); /* sum */
 
-/* For whoever watches from outside of the workers. Their threads take one signal. */
-#define LEAT__WATCH_SIGNAL SIGURG
+/* For whoever watches from outside of the workers. */
 unsigned leat__sched_awake(struct leat__sched *sched); /* workers, at this instant */
 
 /* Do all workers sleep? Then *movement is a number that is another one after any of them did
  * anything, and all that they wrote before they went to sleep is visible to the caller. */
 bool     leat__sched_is_still(struct leat__sched *sched, uint64_t *movement);
-void     leat__sched_signal(struct leat__sched *sched, unsigned index); /* a worker's thread */
+
+/* Look who computes, and see to it that others notice (relief.c). Returns whether any does. */
+bool leat__sched_notice(struct leat__sched *sched, leat_time now);
+
+/* The workers' threads take one signal. Send it; false: it may not be sent. What its handler calls
+ * on the worker's thread, besides what sched itself wants there; async-signal-safe. */
+#define LEAT__WATCH_SIGNAL SIGURG
+typedef void leat__sampler_fn(struct leat__worker *worker, void *context);
+bool leat__sched_signal(struct leat__sched *sched, unsigned index);
+void leat__sched_sample_by(leat__sampler_fn *fn);
 
 /* Ask the next worker that awakes to set *bell (an atomic of 32 bits) to 1 and wake the futex
  * there, once. Returns false, and asks nothing, when one is awake. */

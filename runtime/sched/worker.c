@@ -266,6 +266,8 @@ static void look_around(struct leat__worker *worker)
     worker->due = leat__time_min(worker->due, worker->trim_at);
     leat__probe_count(&worker->face.probe.polls);
     worker->poller->poll(worker->poller);
+    if (worker->sched->relief && now - worker->relieved >= LEAT__RELIEF_NS)
+        leat__relieve(worker, now);
 }
 
 /* The next fiber to run, NULL when there is none or the runtime stops. */

@@ -43,6 +43,10 @@
 /* How often the sentinel looks whether somebody computes in front of a queue. */
 #define LEAT__SENTINEL_NS 1000000
 
+/* A worker that has not looked around for so long computes: relieved; looked for so often. */
+#define LEAT__HOG_NS    (4 * LEAT_MSEC)
+#define LEAT__RELIEF_NS (900 * LEAT_USEC) /* less than a sentinel's tick */
+
 /* Fresh fibers moved by one raid, at most. */
 #define LEAT__STEAL_MAX 128
 
@@ -88,6 +92,7 @@ struct leat__worker {
     leat_time            due; /* of the next timer, as the ticker last said */
     leat_time            fired; /* when the ticker was last asked */
     leat_time            trim_at; /* when pages of stacks shall be taken; LEAT_NEVER: no need */
+    leat_time            relieved; /* when it last looked for others that compute */
     struct leat__worker *raided; /* whom the work came from, until its turns were timed */
     struct leat__random  random;
     struct leat__thread  thread;
@@ -96,6 +101,9 @@ struct leat__worker {
     alignas(64) LEAT_ATOMIC(leat_time) turn_ns; /* how long its turns are, about */
     LEAT_ATOMIC(uint64_t)  watched_looks; /* its looks around when a thief last asked, */
     LEAT_ATOMIC(leat_time) watched_since; /* and since when they are that many */
+    LEAT_ATOMIC(uint64_t)  looks_seen; /* likewise, for who relieves it */
+    LEAT_ATOMIC(leat_time) looks_since;
+    LEAT_ATOMIC(bool)      nudged; /* its next signal is to call poller->nudge */
     struct leat__inbox inbox;
     struct leat__runq  runq;  /* runnable, started */
     struct leat__deque fresh; /* spawned here, not started */
@@ -106,6 +114,9 @@ struct leat__sched {
     unsigned             count;
     bool                 alone; /* one worker: no thieves */
     bool                 bind;
+    bool                 signals; /* may be sent to the workers' threads */
+    bool                 relief;  /* the kernel has the barrier that it needs */
+    LEAT_ATOMIC(bool)    running; /* the threads' handles may be used */
     void                *runtime;
     void (*body)(struct leat__fiber *fiber);
     struct leat__cpus    cpus;
@@ -138,5 +149,10 @@ void                leat__idle(struct leat__worker *worker);
 bool                leat__idle_rest(struct leat__worker *worker, leat_time *ret_due);
 void                leat__idle_rise(struct leat__worker *worker);
 void                leat__wake_worker(struct leat__sched *sched, unsigned index);
+
+/* relief.c: workers that compute for long */
+void                leat__relieve(struct leat__worker *worker, leat_time now);
+void                leat__signals_install(void); /* counted over the process */
+void                leat__signals_remove(void);
 
 #endif

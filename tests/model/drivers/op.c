@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c
  * model: sources reactor/op.c reactor/reactor.c reactor/gate.c
- * model: flags -DLEAT__LOCK_SPINS=0
+ * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__TOKEN_UNSHARED
  *
  * Operations: thread 1 is a worker in its reactor, thread 2 a task that does an operation there and
  * goes on, once it was woken, on the same worker or on another, thread 3 cancels, thread 4 is the
