@@ -25,6 +25,7 @@
 #include <leat/io.h>
 #include <leat/net.h>
 #include <leat/observe.h>
+#include <leat/parallel.h>
 #include <leat/pattern.h>
 #include <leat/pool.h>
 #include <leat/process.h>

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+/* Sorts. */
+#include "harness/test.h"
+
+#include <leat/leat.h>
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LARGE = 500000 / TEST_SLOWDOWN };
+
+static uint64_t step(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+struct record {
+    unsigned key, at;
+    char     rest[13];
+};
+
+static int compare_records(const void *a, const void *b, void *data)
+{
+    const struct record *x = a, *y = b;
+
+    if (data)
+        abort();
+    return (x->key > y->key) - (x->key < y->key);
+}
+
+static const size_t counts[] = { 0, 1, 2, 3, 16, 17, 100, 4096, 4097, 20000, LARGE };
+#define COUNTS (sizeof counts / sizeof counts[0])
+
+/* Kinds of input: random, few keys, all alike, sorted, backwards, organ pipe. */
+static unsigned make_key(int kind, size_t i, size_t count, uint64_t *seed)
+{
+    switch (kind) {
+    case 0: return (unsigned)step(seed);
+    case 1: return (unsigned)step(seed) % 5;
+    case 2: return 7;
+    case 3: return (unsigned)i;
+    case 4: return (unsigned)(count - i);
+    default: return (unsigned)(i < count / 2 ? i : count - i);
+    }
+}
+
+LEAT_TEST_TASK(sort, records_are_sorted_and_alike_ones_keep_their_order)
+{
+    struct record *all = malloc(LARGE * sizeof *all);
+    uint64_t seed = test_seed() | 1;
+
+    for (int kind = 0; kind < 6; kind++) {
+        for (size_t c = 0; c < COUNTS; c++) {
+            for (int stable = 0; stable < 2; stable++) {
+                size_t n = counts[c];
+                uint64_t sum = 0;
+
+                for (size_t i = 0; i < n; i++) {
+                    all[i] = (struct record){ make_key(kind, i, n, &seed), (unsigned)i, "rest" };
+                    sum += all[i].key;
+                }
+                if (stable)
+                    expect_ok(leat_parallel_sort(all, n, sizeof *all, compare_records, NULL));
+                else
+                    expect_ok(leat_parallel_sort_unstable(all, n, sizeof *all, compare_records,
+                                                          NULL));
+                for (size_t i = 0; i < n; i++) {
+                    assert_str_eq(all[i].rest, "rest");
+                    sum -= all[i].key;
+                    if (i > 0)
+                        assert_true(all[i - 1].key < all[i].key ||
+                                    (all[i - 1].key == all[i].key &&
+                                     (!stable || all[i - 1].at < all[i].at)));
+                }
+                assert_eq(sum, 0u);
+            }
+        }
+    }
+    free(all);
+}
+
+#define SORTED(name, type)                                                                         \
+    static int name(const void *a, const void *b)                                                  \
+    {                                                                                              \
+        type x = *(const type *)a, y = *(const type *)b;                                           \
+                                                                                                   \
+        return (x > y) - (x < y);                                                                  \
+    }
+SORTED(order_int32, int32_t)
+SORTED(order_uint32, uint32_t)
+SORTED(order_int64, int64_t)
+SORTED(order_uint64, uint64_t)
+
+/* Against qsort, with keys of which the lowest `bits` vary and one in a thousand does not obey. */
+#define CHECK_KEYS(type, sort, order)                                                              \
+    do {                                                                                           \
+        type *keys = malloc(LARGE * sizeof *keys), *wanted = malloc(LARGE * sizeof *wanted);       \
+                                                                                                   \
+        for (unsigned bits = 1; bits <= 8 * sizeof(type); bits += bits < 6 ? 1 : 13) {             \
+            for (size_t c = 0; c < COUNTS; c++) {                                                  \
+                size_t n = counts[c];                                                              \
+                                                                                                   \
+                for (size_t i = 0; i < n; i++)                                                     \
+                    keys[i] = (type)(step(&seed) >> (i % 1000 == 999 ? 0 : 64 - bits));            \
+                memcpy(wanted, keys, n * sizeof *keys);                                            \
+                qsort(wanted, n, sizeof *wanted, order);                                           \
+                expect_ok(sort(keys, n));                                                          \
+                assert_true(memcmp(keys, wanted, n * sizeof *keys) == 0);                          \
+            }                                                                                      \
+        }                                                                                          \
+        free(keys);                                                                                \
+        free(wanted);                                                                              \
+    } while (0)
+
+LEAT_TEST(sort, integer_keys_are_sorted_as_qsort_sorts_them)
+{
+    uint64_t seed = test_seed() | 1;
+
+    CHECK_KEYS(int32_t, leat_parallel_sort_int32, order_int32);
+    CHECK_KEYS(int64_t, leat_parallel_sort_int64, order_int64);
+}
+
+LEAT_TEST_TASK(sort, integer_keys_are_sorted_by_several_threads)
+{
+    uint64_t seed = test_seed() | 1;
+
+    CHECK_KEYS(uint32_t, leat_parallel_sort_uint32, order_uint32);
+    CHECK_KEYS(uint64_t, leat_parallel_sort_uint64, order_uint64);
+}
+
+LEAT_TEST_TASK(sort, floats_are_sorted_in_total_order)
+{
+    static float f[LARGE];
+    static double d[LARGE];
+    uint64_t seed = test_seed() | 1;
+
+    for (int i = 0; i < LARGE; i++) {
+        d[i] = ((double)(int64_t)step(&seed)) * (i % 2 ? 1e-300 : 1e-18);
+        f[i] = (float)d[i];
+    }
+    f[0] = NAN;
+    f[1] = -f[0];
+    d[0] = (double)f[0];
+    d[1] = -d[0];
+    for (int i = 0; i < 4; i++) {
+        f[2 + i] = (float[]){ -INFINITY, INFINITY, 0.0f, -0.0f }[i];
+        d[2 + i] = (double)f[2 + i];
+    }
+    expect_ok(leat_parallel_sort_float(f, LARGE));
+    expect_ok(leat_parallel_sort_double(d, LARGE));
+    expect(isnan(f[0]) && isnan(f[LARGE - 1]) && isinf(f[1]) && isinf(f[LARGE - 2]));
+    expect(isnan(d[0]) && isnan(d[LARGE - 1]) && isinf(d[1]) && isinf(d[LARGE - 2]));
+    for (int i = 2; i < LARGE - 1; i++)
+        assert_true(f[i - 1] <= f[i] && d[i - 1] <= d[i] &&
+                    (d[i - 1] < d[i] || signbit(d[i - 1]) >= signbit(d[i])));
+}
+
+static int sort_cancelled(void *arg)
+{
+    int keys[3] = { 3, 1, 2 };
+
+    (void)arg;
+    expect_err(leat_parallel_sort_int32(keys, 3), -ECANCELED);
+    expect(keys[0] == 3 && keys[1] == 1 && keys[2] == 2);
+    return 0;
+}
+
+LEAT_TEST_TASK(sort, a_sort_that_was_cancelled_before_touches_nothing)
+{
+    LEAT_SCOPE(scope);
+    leat_scope_cancel(&scope);
+    expect_ok(leat_spawn(&scope, sort_cancelled, NULL));
+    (void)leat_scope_join(&scope);
+}
