@@ -33,6 +33,10 @@
 #ifndef LEAT__JOIN_SPIN_NS
 #define LEAT__JOIN_SPIN_NS (10 * LEAT_USEC)
 #endif
+/* Looks between two of the clock. The model checker has one. */
+#ifndef LEAT__LOOKS
+#define LEAT__LOOKS 16
+#endif
 
 void leat__lane_init_serial(struct leat__lane *lane)
 {
@@ -144,7 +148,7 @@ void leat__job_await(struct leat_job *job)
     uint32_t state;
 
     do {
-        for (int i = 0; i < 16; i++) {
+        for (int i = 0; i < LEAT__LOOKS; i++) {
             if (ended(job, &state))
                 return;
             cpu_relax();
@@ -160,7 +164,7 @@ static void await(struct leat__lane *lane, struct leat_job *job)
     uint32_t state;
 
     do {
-        for (int i = 0; i < 16; i++) {
+        for (int i = 0; i < LEAT__LOOKS; i++) {
             if (ended(job, &state))
                 return;
             if (help(lane, job, state))
@@ -169,9 +173,24 @@ static void await(struct leat__lane *lane, struct leat_job *job)
                 cpu_relax();
         }
     } while (leat__clock_now() - begin < LEAT__JOIN_SPIN_NS);
-    leat__compute_vacate(lane->pool);
+    leat__compute_vacate(lane);
     sleep_over(job);
-    leat__compute_occupy(lane->pool);
+    leat__compute_occupy(lane);
+}
+
+/* Take public jobs back. A request stands until somebody has taken what it brought: where nothing
+ * stays public the next fork publishes again, or a thread that has asked would look on while its
+ * owner computes next to a job that nobody can see. False: all were stolen. */
+static bool reclaim(struct leat__lane *lane)
+{
+    struct leat__split *split = &lane->split;
+
+    if (!leat__split_reclaim(split))
+        return false;
+    /* relaxed: the owner's own, but for thieves' steps, after which less is public */
+    if (!leat__split_has_public(load_relaxed(&split->word)) && leat__compute_sought(lane->pool))
+        store_relaxed(leat__split_high(split), 0); /* relaxed: split.h, O4 */
+    return true;
 }
 
 void leat__join_slow(struct leat_ctx *ctx, struct leat_job *job, leat_job_fn *fn)
@@ -188,7 +207,7 @@ void leat__join_slow(struct leat_ctx *ctx, struct leat_job *job, leat_job_fn *fn
     leat__check(ctx->leat__head > split->slots && ctx->leat__head[-1] == job,
                 "join jobs in the reverse order of their forks, with the context they had");
     newest = leat__split_head(split) - 1;
-    if (newest < split->owner_split && !leat__split_reclaim(split)) {
+    if (newest < split->owner_split && !reclaim(lane)) {
         await(lane, job);
         leat__split_joined(split);
         leat__split_settle_low(split);

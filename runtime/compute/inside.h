@@ -8,7 +8,9 @@
 #include "task/offload.h"
 
 /* Lanes for plain threads that compute at the same time; more of them compute serially. */
+#ifndef LEAT__GUESTS
 #define LEAT__GUESTS 16u
+#endif
 
 struct leat__compute_thread {
     struct leat__list     idle_node;
@@ -32,7 +34,8 @@ struct leat__compute {
     LEAT_ATOMIC(uint32_t) queued;
     struct leat__list     idle; /* of threads, hottest first */
     unsigned              deep; /* how many of them sleep deeply */
-    unsigned              lookers;
+    LEAT_ATOMIC(unsigned) lookers;
+    LEAT_ATOMIC(unsigned) nappers; /* on the idle list, not deep */
     unsigned              places, taken, guests;
     unsigned              threads_max, count; /* count: threads[] in use */
     LEAT_ATOMIC(bool) wanted; /* I5 */
@@ -54,6 +57,11 @@ struct leat__taken {
     struct leat__post    *post;
 };
 
+/* The pool is all-zero, as are the lanes; `threads` plus LEAT__GUESTS of these, and of their
+ * slots. */
+void leat__compute_init(struct leat__compute *pool, unsigned places, unsigned threads,
+                        struct leat__lane *lanes, struct leat_job **slots);
+
 /* All with the lock held. */
 bool leat__compute_want(struct leat__compute *pool);
 bool leat__compute_take(struct leat__compute *pool, struct leat__taken *ret);
@@ -66,11 +74,23 @@ void leat__compute_start_another(struct leat__compute *pool); /* gives it up for
 void leat__compute_fill(struct leat__compute *pool);
 void leat__compute_wake(struct leat__compute_thread *thread);
 
+/* With the lock, as all that changes these two; so a load and a store will do. */
+static inline void leat__compute_count_up(LEAT_ATOMIC(unsigned) *count)
+{
+    store_relaxed(count, load_relaxed(count) + 1); /* relaxed, both: hints outside of the lock */
+}
+
+static inline void leat__compute_count_down(LEAT_ATOMIC(unsigned) *count)
+{
+    store_relaxed(count, load_relaxed(count) - 1); /* relaxed, both: as above */
+}
+
 /* More is queued than threads look, and a thread may come. With the lock. */
 static inline bool leat__compute_short(struct leat__compute *pool)
 {
     /* relaxed: written under the lock */
-    return load_relaxed(&pool->queued) > pool->lookers && pool->taken < pool->places;
+    return load_relaxed(&pool->queued) > load_relaxed(&pool->lookers) &&
+           pool->taken < pool->places;
 }
 
 /* A thread can be started that is missing: nobody idles. With the lock. */

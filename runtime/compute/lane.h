@@ -40,6 +40,7 @@ struct leat__lane {
     struct leat__root    *root;
     uint64_t              dice; /* whom to visit next */
     uint32_t              index;
+    bool                  guest; /* its thread is not the pool's */
     struct leat_job      *none[2]; /* the slots of a serial lane, none of which is used */
 };
 
@@ -104,8 +105,11 @@ uint32_t leat__compute_lanes(struct leat__compute *pool);
 /* After the owner of a lane has published and settled: wake a thread if one was asked for. */
 void leat__compute_published(struct leat__compute *pool, struct leat__lane *lane);
 
+/* Does a thread look for jobs, or will it soon? A hint. */
+bool leat__compute_sought(struct leat__compute *pool);
+
 /* The caller is about to sleep over a join, and has woken: another may take its place meanwhile. */
-void leat__compute_vacate(struct leat__compute *pool);
-void leat__compute_occupy(struct leat__compute *pool);
+void leat__compute_vacate(struct leat__lane *lane);
+void leat__compute_occupy(struct leat__lane *lane);
 
 #endif

@@ -131,7 +131,9 @@ struct leat__compute_thread *leat__compute_pick(struct leat__compute *pool)
         return NULL;
     thread = leat__list_entry(node, struct leat__compute_thread, idle_node);
     pool->deep -= thread->deep;
-    pool->lookers++; /* I3 */
+    if (!thread->deep)
+        leat__compute_count_down(&pool->nappers);
+    leat__compute_count_up(&pool->lookers); /* I3 */
     pool->taken++;
     return thread;
 }
@@ -162,6 +164,12 @@ void leat__compute_published(struct leat__compute *pool, struct leat__lane *lane
     leat__compute_fill(pool);
 }
 
+bool leat__compute_sought(struct leat__compute *pool)
+{
+    /* relaxed: a hint; who looks later asks then */
+    return load_relaxed(&pool->lookers) > 0 || load_relaxed(&pool->nappers) > 0;
+}
+
 /* A place has become free, or a thread to wait for fewer. */
 void leat__compute_unlock_after_giving(struct leat__compute *pool)
 {
@@ -173,17 +181,21 @@ void leat__compute_unlock_after_giving(struct leat__compute *pool)
         leat__compute_fill(pool);
 }
 
-void leat__compute_vacate(struct leat__compute *pool)
+void leat__compute_vacate(struct leat__lane *lane)
 {
+    struct leat__compute *pool = lane->pool;
+
     leat__lock(&pool->lock);
-    pool->taken--;
+    --*(lane->guest ? &pool->guests : &pool->taken);
     leat__compute_unlock_after_giving(pool);
 }
 
-void leat__compute_occupy(struct leat__compute *pool)
+void leat__compute_occupy(struct leat__lane *lane)
 {
+    struct leat__compute *pool = lane->pool;
+
     leat__lock(&pool->lock);
-    pool->taken++;
+    ++*(lane->guest ? &pool->guests : &pool->taken);
     leat__compute_want(pool);
     leat__unlock(&pool->lock);
 }
@@ -290,6 +302,7 @@ struct leat__lane *leat__compute_enter(struct leat__compute *pool)
     else if (pool->guest_lanes < LEAT__GUESTS && ++pool->guest_lanes)
         lane = leat__compute_open_lane(pool);
     if (lane) {
+        lane->guest = true;
         pool->guests++;
         leat__compute_want(pool);
     }
@@ -315,36 +328,45 @@ static void *lanes_alloc(unsigned count)
     return lanes ? memset(lanes, 0, bytes) : NULL;
 }
 
-int leat__compute_create(struct leat__compute **ret, struct leat__runtime *runtime,
-                         unsigned threads, const struct leat__cpus *cpus)
+void leat__compute_init(struct leat__compute *pool, unsigned places, unsigned threads,
+                        struct leat__lane *lanes, struct leat_job **slots)
 {
     static const struct leat__reason reason = { "have computed",
                                                 LEAT__ABOUT_FUNCTION, false };
-    unsigned places = threads > 0 ? threads : 1;
-    /* Threads that may sleep over joins while others have their places: as many again, and some. */
-    unsigned count = 2 * places + 4;
-    struct leat__compute *pool = calloc(1, sizeof *pool + count * sizeof pool->threads[0]);
 
-    if (!pool)
-        return -ENOMEM;
-    pool->lanes_max = count + LEAT__GUESTS;
-    pool->lanes = lanes_alloc(pool->lanes_max);
-    pool->slots = malloc(pool->lanes_max * LEAT__SPLIT_SLOTS * sizeof *pool->slots);
-    if (!pool->lanes || !pool->slots) {
-        leat__compute_destroy(pool);
-        return -ENOMEM;
-    }
     pool->port = (struct leat__offload_pool){ .reason = &reason, .submit = submit,
                                               .withdraw = withdraw };
-    pool->runtime = runtime;
-    pool->cpus = cpus;
     pool->start = leat__thread_start;
     pool->places = places;
-    pool->threads_max = count;
+    pool->threads_max = threads;
+    pool->lanes_max = threads + LEAT__GUESTS;
+    pool->lanes = lanes;
+    pool->slots = slots;
     leat__list_init(&pool->calls);
     leat__list_init(&pool->posts);
     leat__list_init(&pool->idle);
     store_relaxed(&pool->wanted, true); /* relaxed: nobody else has it; threads can be started */
+}
+
+int leat__compute_create(struct leat__compute **ret, struct leat__runtime *runtime,
+                         unsigned threads, const struct leat__cpus *cpus)
+{
+    unsigned places = threads > 0 ? threads : 1;
+    /* Threads that may sleep over joins while others have their places: as many again, and some. */
+    unsigned count = 2 * places + 4;
+    struct leat__compute *pool = calloc(1, sizeof *pool + count * sizeof pool->threads[0]);
+    struct leat__lane *lanes = lanes_alloc(count + LEAT__GUESTS);
+    struct leat_job **slots = malloc((count + LEAT__GUESTS) * LEAT__SPLIT_SLOTS * sizeof *slots);
+
+    if (!pool || !lanes || !slots) {
+        free(slots);
+        free(lanes);
+        free(pool);
+        return -ENOMEM;
+    }
+    leat__compute_init(pool, places, count, lanes, slots);
+    pool->runtime = runtime;
+    pool->cpus = cpus;
     *ret = pool;
     return 0;
 }

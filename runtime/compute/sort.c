@@ -3,8 +3,8 @@
  *
  * Stable: merge sort between the array and a buffer, halves forked down to a few thousand items,
  * and large merges split where the middle of one run falls in the other (Cormen and others, third
- * edition, 27.3). Unstable: quicksort in place, the smaller side forked, and heap sort below a depth
- * that only bad luck or malice reaches (introsort: Musser, 1997). */
+ * edition, 27.3). Unstable: quicksort in place, the smaller side forked, and heap sort below a
+ * depth that only bad luck or malice reaches (introsort: Musser, 1997). */
 #include "compute/enter.h"
 
 #include <leat/parallel.h>
@@ -122,7 +122,10 @@ static void run_merge(struct leat_ctx *ctx, struct leat_job *job)
 {
     struct merge *merge = leat_container(job, struct merge, job);
     const struct sort *sort = merge->sort;
-    struct merge first = *merge, second = *merge;
+    /* Field by field: the job's own words are its owner's and its thief's. */
+    struct merge first = { .sort = sort, .a = merge->a, .b = merge->b, .out = merge->out,
+                           .a_count = merge->a_count, .b_count = merge->b_count };
+    struct merge second = first;
 
     if (merge->a_count + merge->b_count <= SERIAL_ITEMS) {
         merge_serial(sort, merge->a, merge->a_count, merge->b, merge->b_count, merge->out);
@@ -160,7 +163,9 @@ static void run_stable(struct leat_ctx *ctx, struct leat_job *job)
 {
     struct stable *stable = leat_container(job, struct stable, job);
     const struct sort *sort = stable->sort;
-    struct stable first = *stable, second = *stable;
+    struct stable first = { .sort = sort, .base = stable->base, .buffer = stable->buffer,
+                            .count = stable->count, .into_buffer = !stable->into_buffer };
+    struct stable second = first;
 
     if (stable->count <= INSERTION_ITEMS) {
         insertion(sort, stable->base, stable->count);
@@ -169,7 +174,6 @@ static void run_stable(struct leat_ctx *ctx, struct leat_job *job)
         return;
     }
     first.count /= 2;
-    first.into_buffer = second.into_buffer = !stable->into_buffer;
     second.base = item(sort, stable->base, first.count);
     second.buffer = item(sort, stable->buffer, first.count);
     second.count -= first.count;
@@ -298,8 +302,11 @@ struct unstable {
 
 static void run_unstable(struct leat_ctx *ctx, struct leat_job *job)
 {
-    struct unstable rest = *leat_container(job, struct unstable, job), small;
-    const struct sort *sort = rest.sort;
+    const struct unstable *all = leat_container(job, struct unstable, job);
+    const struct sort *sort = all->sort;
+    struct unstable rest = { .sort = sort, .base = all->base, .count = all->count,
+                             .depth = all->depth };
+    struct unstable small;
     size_t at;
 
     while (rest.count > INSERTION_ITEMS) {

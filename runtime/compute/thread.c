@@ -20,6 +20,9 @@
 #ifndef LEAT__NAPS
 #define LEAT__NAPS 6u
 #endif
+#ifndef LEAT__LOOKS
+#define LEAT__LOOKS 16
+#endif
 
 void leat__compute_wake(struct leat__compute_thread *thread)
 {
@@ -54,7 +57,7 @@ static struct leat_job *look(struct leat__compute_thread *thread, leat_time end)
 
         if (job)
             return job;
-        for (int i = 0; i < 16; i++) {
+        for (int i = 0; i < LEAT__LOOKS; i++) {
             if (load_relaxed(&pool->queued) > 0) /* relaxed: the lock decides */
                 return NULL;
             cpu_relax();
@@ -66,7 +69,7 @@ static struct leat_job *look(struct leat__compute_thread *thread, leat_time end)
 /* With the lock, which it gives up: the thread, which looked, has found something. */
 static void unlock_after_finding(struct leat__compute *pool)
 {
-    pool->lookers--;
+    leat__compute_count_down(&pool->lookers);
     leat__compute_unlock_after_giving(pool);
 }
 
@@ -76,9 +79,11 @@ static void sleep_idle(struct leat__compute *pool, struct leat__compute_thread *
                        leat_time until)
 {
     thread->deep = until == LEAT_NEVER;
-    pool->lookers--;
+    leat__compute_count_down(&pool->lookers);
     pool->taken--;
     pool->deep += thread->deep;
+    if (!thread->deep)
+        leat__compute_count_up(&pool->nappers);
     leat__list_push_front(&pool->idle, &thread->idle_node);
     store_relaxed(&thread->woken, 0); /* relaxed: who wakes us has taken the lock after us */
     leat__compute_unlock_after_giving(pool);
@@ -88,7 +93,8 @@ static void sleep_idle(struct leat__compute *pool, struct leat__compute_thread *
         leat__lock(&pool->lock);
         if (leat__list_linked(&thread->idle_node)) {
             leat__list_remove(&thread->idle_node);
-            pool->lookers++;
+            leat__compute_count_down(&pool->nappers);
+            leat__compute_count_up(&pool->lookers);
             pool->taken++;
             leat__compute_want(pool); /* we look at everything ourselves */
             leat__unlock(&pool->lock);
@@ -102,7 +108,7 @@ static void sleep_idle(struct leat__compute *pool, struct leat__compute_thread *
 /* With the lock: others compute, so that there may be something soon. */
 static bool others_run(const struct leat__compute *pool)
 {
-    return pool->taken + pool->guests > pool->lookers;
+    return pool->taken + pool->guests > load_relaxed(&pool->lookers); /* relaxed: with the lock */
 }
 
 /* What a thread remembers of its luck. */
@@ -151,7 +157,7 @@ static bool steal_or_rest(struct leat__compute *pool, struct leat__compute_threa
     if (end - luck->last < LEAT__LOOK_NS)
         return true;
     leat__lock(&pool->lock);
-    pool->lookers++;
+    leat__compute_count_up(&pool->lookers);
     if (load_relaxed(&pool->queued) > 0 || pool->stopping) /* relaxed: written under the lock */
         leat__unlock(&pool->lock);
     else
@@ -169,7 +175,8 @@ static void work(struct leat__compute *pool, struct leat__compute_thread *thread
         struct leat__taken taken;
 
         leat__lock(&pool->lock);
-        pool->lookers += !looking;
+        if (!looking)
+            leat__compute_count_up(&pool->lookers);
         looking = true;
         if (leat__compute_take(pool, &taken)) {
             unlock_after_finding(pool);
@@ -188,7 +195,7 @@ static void work(struct leat__compute *pool, struct leat__compute_thread *thread
             looking = !steal_or_rest(pool, thread, &luck);
         }
     }
-    pool->lookers--;
+    leat__compute_count_down(&pool->lookers);
     pool->taken--;
     leat__unlock(&pool->lock);
 }
@@ -246,7 +253,7 @@ void leat__compute_start_another(struct leat__compute *pool)
     if (!thread->lane) /* it stays when a start fails */
         thread->lane = leat__compute_open_lane(pool);
     pool->count++;
-    pool->lookers++;
+    leat__compute_count_up(&pool->lookers);
     pool->taken++;
     thread->pool = pool;
     leat__list_init(&thread->idle_node);
@@ -256,7 +263,7 @@ void leat__compute_start_another(struct leat__compute *pool)
     if (err) {
         pool->starting = false;
         pool->start_failed = true;
-        pool->lookers--;
+        leat__compute_count_down(&pool->lookers);
         pool->taken--;
         pool->count--;
         make_up(pool);
