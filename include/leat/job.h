@@ -21,8 +21,9 @@
  *
  * Contract: a function joins every job that it forked, last forked first, before it returns; the
  * job's memory lives until then, and is not copied meanwhile. `ctx` is the one that the function
- * was called with: it belongs to the thread that runs it. Jobs compute: one that blocks holds a thread of the pool. A join never
- * runs a job that the joined one did not fork, so a lock may be held over it.
+ * was called with: it belongs to the thread that runs it. Jobs compute: one that blocks holds a
+ * thread of the pool. A join never runs a job that the joined one did not fork, so a lock may be
+ * held over it.
  * Joining in another order is a checked bug where the join finds out.
  * A thread's jobs are offered to others when it next forks, joins or begins a piece of a loop: so
  * long work without any of these follows the fork of what others should do meanwhile, in loops by

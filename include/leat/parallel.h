@@ -116,16 +116,22 @@ typedef int leat_compare_fn(const void *a, const void *b, void *data);
 /* leat_parallel_sort(base, count, bytes, compare, data, options...): a merge sort; stable. Needs
  * memory for a copy of the array.
  * Returns also -ENOMEM. On any error the array was not touched: once begun, a sort ends. */
-#define leat_parallel_sort(...)                                                                        LEAT__PARALLEL_SORT(__VA_ARGS__, .size = sizeof(struct leat_parallel_options))
-#define LEAT__PARALLEL_SORT(base, count, bytes, compare, data, ...)                                    leat_parallel_sort_with(base, count, bytes, compare, data,                                                                 &(const struct leat_parallel_options){ __VA_ARGS__ })
+#define leat_parallel_sort(...)                                                                    \
+    LEAT__PARALLEL_SORT(__VA_ARGS__, .size = sizeof(struct leat_parallel_options))
+#define LEAT__PARALLEL_SORT(base, count, bytes, compare, data, ...)                                \
+    leat_parallel_sort_with(base, count, bytes, compare, data,                                     \
+                            &(const struct leat_parallel_options){ __VA_ARGS__ })
 LEAT_API int leat_parallel_sort_with(void *base, size_t count, size_t bytes,
                                      leat_compare_fn *compare, void *data,
                                      const struct leat_parallel_options *options);
 
 /* The same in place and not stable: a quicksort that turns into a heap sort where it would become
  * slow. Needs no memory. */
-#define leat_parallel_sort_unstable(...)                                                               LEAT__PARALLEL_SORT_UNSTABLE(__VA_ARGS__, .size = sizeof(struct leat_parallel_options))
-#define LEAT__PARALLEL_SORT_UNSTABLE(base, count, bytes, compare, data, ...)                           leat_parallel_sort_unstable_with(base, count, bytes, compare, data,                                                                 &(const struct leat_parallel_options){ __VA_ARGS__ })
+#define leat_parallel_sort_unstable(...)                                                           \
+    LEAT__PARALLEL_SORT_UNSTABLE(__VA_ARGS__, .size = sizeof(struct leat_parallel_options))
+#define LEAT__PARALLEL_SORT_UNSTABLE(base, count, bytes, compare, data, ...)                       \
+    leat_parallel_sort_unstable_with(base, count, bytes, compare, data,                            \
+                                     &(const struct leat_parallel_options){ __VA_ARGS__ })
 LEAT_API int leat_parallel_sort_unstable_with(void *base, size_t count, size_t bytes,
                                               leat_compare_fn *compare, void *data,
                                               const struct leat_parallel_options *options);
