@@ -10,6 +10,10 @@
  *         in scope "copy" of task 1
  *         leat_chan_recv+0x6e
  *         read_all+0x5d
+ *
+ * In gdb, of a live process or of a core file that the kernel wrote: `source leat-gdb.py`
+ * (installed in share/leat; gdb loads it by itself with an installed libleat.so), then `leat tasks`
+ * and `leat bt 3`.
  */
 #ifndef LEAT_OBSERVE_H
 #define LEAT_OBSERVE_H

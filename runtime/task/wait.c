@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/clamp.h"
 #include "platform/clock.h"
+#include "platform/fork.h"
 #include "platform/futex.h"
 #include "sched/sched.h"
 #include "task/runtime.h"
@@ -82,6 +83,9 @@ int leat__wait_begin(struct leat__wait *wait, enum leat__wait_kind kind, leat_ti
     bool shielded = kind == LEAT__WAIT_SHIELDED || leat__shielded(self);
     bool cancelled;
 
+    /* Also of calls without a checkpoint. A task is no forked child. */
+    if (!self->task && kind != LEAT__WAIT_SHIELDED && leat__fork_refuses())
+        return -EPERM;
     self->since = recent();
     wait->self = self;
     wait->deadline = deadline;
