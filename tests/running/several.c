@@ -238,18 +238,23 @@ static void run_three_at_once(void)
 
 LEAT_TEST(several, in_turn_and_at_once_they_leave_no_descriptor_and_no_byte)
 {
-    int rounds = 60 / TEST_SLOWDOWN, fds = test_count_fds();
-    size_t bytes;
+    int rounds = 40 / TEST_SLOWDOWN, fds = test_count_fds();
+    long long grown = 0;
 
     (void)mallopt(M_ARENA_MAX, 1); /* so that all there is is counted */
-    for (int i = 0; i < rounds / 4; i++)
-        run_three_at_once();
-    bytes = mallinfo2().uordblks;
-    for (int i = 0; i < rounds; i++) {
-        run_three_at_once();
-        (void)run_once(NULL);
+    /* The C library keeps what threads leave in its caches, up to a level; a leak has none. */
+    for (int window = 0; window < 8; window++) {
+        long long before = (long long)mallinfo2().uordblks;
+
+        for (int i = 0; i < rounds; i++) {
+            run_three_at_once();
+            (void)run_once(NULL);
+        }
+        grown = (long long)mallinfo2().uordblks - before;
+        if (TEST_SLOWDOWN > 1 || grown < 2048)
+            break;
     }
     expect_eq(test_count_fds(), fds);
     if (TEST_SLOWDOWN == 1) /* sanitizers have memory of their own, and count leaks */
-        expect_lt((long long)mallinfo2().uordblks - (long long)bytes, 8192);
+        expect_lt(grown, 2048);
 }
