@@ -211,6 +211,7 @@ int leat__assembly_start(struct leat__assembly *assembly, int (*fn)(void *arg), 
 
     assembly->fn = fn;
     assembly->arg = arg;
+    leat__assembly_report(assembly); /* before any task has something to say */
     err = leat__task_start_root(&assembly->runtime, root_task, assembly);
     if (!err)
         err = leat__sched_start(assembly->runtime.sched);
@@ -219,7 +220,6 @@ int leat__assembly_start(struct leat__assembly *assembly, int (*fn)(void *arg), 
                  "the worker threads could not be started");
     if (err)
         return err;
-    leat__assembly_report(assembly);
     observe(assembly);
     return 0;
 }

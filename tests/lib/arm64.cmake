@@ -16,7 +16,9 @@ set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
 set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)
 set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE ONLY)
-set(CMAKE_EXE_LINKER_FLAGS_INIT "-static -L${LEAT_SYSROOT}/usr/lib/aarch64-linux-gnu")
+# With the index of unwind tables that our dumps look for; gcc leaves it out of static programs.
+set(CMAKE_EXE_LINKER_FLAGS_INIT
+    "-static -Wl,--eh-frame-hdr -L${LEAT_SYSROOT}/usr/lib/aarch64-linux-gnu")
 
 # The emulator has no io_uring, but its code is to be compiled.
 set(ENV{PKG_CONFIG_LIBDIR} ${LEAT_SYSROOT}/usr/lib/aarch64-linux-gnu/pkgconfig)
