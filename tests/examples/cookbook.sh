@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # Each recipe of the cookbook prints what cookbook.txt says, on one worker and on two.
-. "$(dirname "$0")/common.bash"
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/common.bash"
 need 01_run
-table=$(cd "$(dirname "$0")" && pwd)/cookbook.txt
-sources=$(cd "$(dirname "$0")/../../examples" && pwd)
 
 for LEAT_WORKERS in 1 2; do
     export LEAT_WORKERS
-    for source in "$sources"/[0-9][0-9]_*.c "$sources/crawl.c"; do
+    for source in "$here"/../../examples/[0-9][0-9]_*.c "$here/../../examples/crawl.c"; do
         name=$(basename "$source" .c)
-        awk -v name="$name" '/^== / { inside = $2 == name; next } inside' "$table" > expected
+        awk -v name="$name" '/^== / { inside = $2 == name; next } inside' "$here/cookbook.txt" \
+            > expected
         [ -s expected ] || fail "$name is not in cookbook.txt"
         timeout $((60 * slowdown)) "$examples/$name" > out 2> errors
         status "$name, $LEAT_WORKERS workers" 0 $?
