@@ -162,6 +162,12 @@ void leat__ready(struct leat__fiber *fiber)
         leat__start(fiber);
         return;
     }
+    /* Where turns are long, nobody would run it for a while: others may have it at once, which
+     * cannot reach into the slot. relaxed: an estimate */
+    if (load_relaxed(&worker->turn_ns) > LEAT__WAKE_NS && !worker->sched->alone) {
+        leat__enqueue(worker, fiber);
+        return;
+    }
     before = worker->lifo;
     worker->lifo = fiber;
     if (before)

@@ -283,6 +283,7 @@ static struct leat__fiber *find_now(struct leat__worker *worker)
     fiber = leat__pick(worker);
     if (fiber)
         return fiber;
+    worker->turns_left++; /* none: or an idle worker would seem to have short turns */
     look_around(worker);
     fiber = leat__pick(worker);
     /* relaxed: stop wakes every worker after it has set the mark */

@@ -165,6 +165,63 @@ LEAT_TEST(hogs, an_operation_behind_one_is_cancelled)
     run_with(LEAT_REACTOR_EPOLL, true, read_until_a_limit_behind);
 }
 
+/* ---- tasks that a hog has readied ---- */
+
+struct couple {
+    struct leat_semaphore semaphore;
+    LEAT_ATOMIC(bool)     ran;
+    size_t                helped; /* rounds in which it ran while the other computed */
+};
+
+static int be_readied(void *arg)
+{
+    struct couple *couple = arg;
+    int err = leat_semaphore_acquire(&couple->semaphore, 1);
+
+    store_release(&couple->ran, true);
+    return err;
+}
+
+static int ready_and_compute(void *arg)
+{
+    struct couple *couple = arg;
+    leat_time end;
+
+    leat_sleep(2 * LEAT_MSEC);
+    leat_semaphore_release(&couple->semaphore, 1);
+    end = leat__clock_now() + 30 * LEAT_MSEC;
+    while (!load_acquire(&couple->ran) && leat__clock_now() < end)
+        continue;
+    couple->helped += load_acquire(&couple->ran);
+    while (leat__clock_now() < end)
+        continue; /* a long turn in any case: that is what the scheduler goes by */
+    return 0;
+}
+
+static int ready_again_and_again(void *arg)
+{
+    struct couple couple = { .helped = 0 };
+
+    (void)arg;
+    for (int i = 0; i < 100 && couple.helped < 3; i++) {
+        LEAT_SCOPE(scope);
+
+        leat_semaphore_init(&couple.semaphore, 0);
+        store_relaxed(&couple.ran, false);
+        leat_spawn(&scope, be_readied, &couple);
+        leat_spawn(&scope, ready_and_compute, &couple);
+        expect_ok(leat_scope_join(&scope));
+    }
+    expect_ge(couple.helped, 3);
+    return 0;
+}
+
+LEAT_TEST(hogs, a_task_readied_by_one_runs_elsewhere)
+{
+    expect_ok(leat_run(ready_again_and_again, NULL,
+                       LEAT_OPTIONS(.workers = 2, .stall_ns = LEAT_NEVER)));
+}
+
 /* ---- storms ---- */
 
 struct storm {
