@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <leat/chan.h>
 
+#include "chan/chan.h"
 #include "tasks.h"
 
 static struct leat_chan *chan;
@@ -20,6 +21,18 @@ static void reset(size_t capacity, struct leat__scope *in)
     memset(sent, 0, sizeof sent);
     memset(received, 0, sizeof received);
     model_check(leat_chan_create(&chan, sizeof(int), &options) == 0);
+}
+
+/* As after another thread has come: nobody is alone any more. */
+static void share(void)
+{
+    chan->bias.owner = LEAT__BIAS_SHARED;
+}
+
+/* As if the thread had been the only one until now. */
+static void give_to(int i)
+{
+    chan->bias.owner = (uintptr_t)&faces[i];
 }
 
 static int send(int i)
@@ -75,6 +88,15 @@ static void send_one(void *arg)
     int err = send((int)(intptr_t)arg);
 
     model_check(err == 0 || err == -EPIPE || err == -ECANCELED);
+}
+
+static void send_two_or_fewer(void *arg)
+{
+    int i = (int)(intptr_t)arg, err = send(i);
+
+    if (err == 0)
+        err = send(i + 1);
+    model_check(err == 0 || err == -ECANCELED);
 }
 
 static void receive_two(void *arg)
@@ -218,5 +240,163 @@ MODEL_DRIVER(chan_cancel_against_a_rendezvous, .preemptions = 1, .stale = 1)
     model_spawn(receive_one, NULL);
     model_spawn(cancel, NULL);
     model_run();
+    check_conserved();
+}
+
+/* ---- without the lock ---- */
+
+MODEL_DRIVER(chan_shared_of_one_passes_two, .weak_preemptions = 1)
+{
+    reset(1, NULL);
+    share();
+    model_spawn(send_two, (void *)(intptr_t)0);
+    model_spawn(receive_two, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_shared_room_goes_to_who_waits_for_it, .weak_preemptions = 1)
+{
+    reset(1, NULL);
+    share();
+    model_spawn(send_two, (void *)(intptr_t)0);
+    model_spawn(receive_one, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_shared_two_senders_two_places, .preemptions = 1, .stale = 1)
+{
+    reset(2, NULL);
+    share();
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(send_one, (void *)(intptr_t)4);
+    model_spawn(receive_two, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_shared_two_receivers_take_each_another, .preemptions = 2, .weak_preemptions = 1)
+{
+    reset(2, NULL);
+    sent[1] = sent[2] = 1;
+    model_check(leat_chan_try_send(chan, &(int){ 1 }) == 0);
+    model_check(leat_chan_try_send(chan, &(int){ 2 }) == 0);
+    share();
+    model_spawn(receive_one, NULL);
+    model_spawn(receive_one, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_shared_close_against_send_and_receive, .preemptions = 1, .stale = 1)
+{
+    reset(1, NULL);
+    share();
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(receive_one, NULL);
+    model_spawn(close_it, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_shared_cancel_loses_no_element, .preemptions = 1, .stale = 1)
+{
+    reset(1, &scope);
+    share();
+    model_spawn(send_two_or_fewer, (void *)(intptr_t)0);
+    model_spawn(receive_one, NULL);
+    model_spawn(cancel, NULL);
+    model_run();
+    check_conserved();
+}
+
+/* ---- who was alone, and who comes ---- */
+
+MODEL_DRIVER(chan_is_taken_from_a_sender_who_was_alone, .preemptions = 3, .weak_preemptions = 2,
+             .stale = 1)
+{
+    reset(2, NULL);
+    give_to(1);
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(send_one, (void *)(intptr_t)4);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_is_taken_by_two_at_once, .preemptions = 2, .weak_preemptions = 1, .stale = 1)
+{
+    reset(4, NULL);
+    give_to(1);
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(send_one, (void *)(intptr_t)2);
+    model_spawn(send_one, (void *)(intptr_t)4);
+    model_run();
+    check_conserved();
+}
+
+/* ---- the last one frees ---- */
+
+enum { POISON = 0xa5 };
+
+/* What leat_chan_free does, and whoever gets the memory next. */
+static void receive_and_reuse_the_memory(void *arg)
+{
+    struct leat__chan_turn turn;
+
+    (void)arg;
+    model_check(receive() == 0);
+    leat__chan_enter(chan, &turn);
+    leat__chan_leave(chan, &turn);
+    memset(chan, POISON, sizeof *chan);
+}
+
+MODEL_DRIVER(chan_is_not_touched_after_its_element_was_received, .weak_preemptions = 1)
+{
+    reset(1, NULL);
+    share();
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(receive_and_reuse_the_memory, NULL);
+    model_run();
+    for (size_t i = 0; i < sizeof *chan; i++)
+        model_check(((const unsigned char *)chan)[i] == POISON);
+}
+
+/* ---- done and join, oneshot ---- */
+
+static void receive_and_be_done(void *arg)
+{
+    (void)arg;
+    model_check(receive() >= 0);
+    leat_chan_done(chan);
+}
+
+static void send_and_join(void *arg)
+{
+    model_check(send((int)(intptr_t)arg) == 0);
+    model_check(leat_chan_join(chan) == 0);
+    model_check(received[0] == 1);
+}
+
+MODEL_DRIVER(chan_join_waits_for_what_was_sent, .weak_preemptions = 1, .stale = 1)
+{
+    reset(1, NULL);
+    model_spawn(send_and_join, (void *)(intptr_t)0);
+    model_spawn(receive_and_be_done, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_oneshot_takes_one_of_two, .preemptions = 1, .stale = 1)
+{
+    struct leat_chan_options options = { .size = sizeof options, .oneshot = true };
+
+    reset(1, NULL);
+    model_check(leat_chan_create(&chan, sizeof(int), &options) == 0);
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(send_one, (void *)(intptr_t)4);
+    model_spawn(receive_to_the_end, NULL);
+    model_run();
+    model_check(sent[0] + sent[4] == 1);
     check_conserved();
 }
