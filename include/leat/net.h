@@ -31,8 +31,8 @@ LEAT_API LEAT_MUST_CHECK int leat_accept(struct leat_listener *listener, struct 
 /* Close and free; tasks waiting in leat_accept get -ECANCELED first. NULL is fine. */
 LEAT_API void leat_close_listener(struct leat_listener *listener);
 
-/* Connect, trying each address of the host in turn. Returns the last address's error. A name
- * is looked up to the end even when the caller is cancelled: getaddrinfo(3) can't be stopped. */
+/* Connect, trying each address of the host in turn. Returns the last address's error.
+ * Cancel: returns at once; a name that is being looked up is left to getaddrinfo(3). */
 LEAT_API LEAT_MUST_CHECK int leat_tcp_connect(struct leat_stream **ret, const char *host,
                                               uint16_t port);
 

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls that sleep in the kernel, on threads that may sleep. */
+/* Calls that sleep in the kernel, on threads that may sleep: as many as there are calls, up to
+ * leat_options.blocking_max. Files and directories may use all of them; a program's own calls three
+ * quarters, and names a quarter, so that neither keeps the others waiting. A thread that has had
+ * nothing to do for ten seconds ends. */
 #ifndef LEAT_POOL_H
 #define LEAT_POOL_H
 
 #include <leat/api.h>
+
+#include <stddef.h>
 
 LEAT_BEGIN
 
@@ -12,6 +17,23 @@ LEAT_BEGIN
  * could be started at all. Once it has started its end is waited for.
  * On a thread outside a runtime fn is called directly. */
 LEAT_API int leat_blocking(int (*fn)(void *arg), void *arg);
+
+/* leat_blocking for a call that its caller need not wait for: fn gets a copy of the `bytes` bytes
+ * at `value`, and owns it.
+ *
+ *     struct query query = { .name = strdup(name) };         // in and out
+ *     int err = leat_blocking_owned(ask, &query, sizeof query, drop_query);
+ *     ... query.answer ...
+ *     drop_query(&query);
+ *
+ * Returns fn's result, with *value as fn left it, and what it owns is the caller's again. Else fn's
+ * end was not waited for, or it was never called: drop gets the copy once, when fn has ended, and
+ * *value is all-zero: -ECANCELED, -ETIMEDOUT, -ENOMEM, -EAGAIN (no thread), -E2BIG over 64 KiB.
+ * fn and drop (NULL: nothing to free) run as on a thread of no runtime: no cancel reaches them.
+ * Cancel: returns at once. At the end of leat_run such calls have leat_options.stop_ns.
+ * On a thread outside a runtime fn is called directly, on *value. */
+LEAT_API int leat_blocking_owned(int (*fn)(void *value), void *value, size_t bytes,
+                                 void (*drop)(void *value));
 
 LEAT_END
 

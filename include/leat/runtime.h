@@ -64,7 +64,9 @@ struct leat_options {
                                    default LEAT_STALL_MS, else 100 ms; LEAT_NEVER: none is */
     bool              stack_report; /* measure how deep tasks go, and log it at the end
                                        (leat_stack_report); LEAT_STACK_REPORT=1 asks for it too */
-    uint64_t          reserved[5];
+    leat_time         stop_ns; /* at the end, for calls that were abandoned (leat_blocking_owned);
+                                  then their threads are left behind; default 10 s */
+    uint64_t          reserved[4];
 };
 
 /* A pointer to options with the named fields set: leat_run(fn, arg, LEAT_OPTIONS(.workers = 1)). */

@@ -11,13 +11,15 @@
  *                    +----------+--> ended: nothing to do for long, or stop
  *
  * INVARIANTS (everything is guarded by the lock, but a thread's `told`)
- *   I1  An idle thread exists only while the queue is empty.
- *   I2  While the queue is not empty there is a thread that will look into it: busy, or starting.
- *       When a start fails and no thread is left, everything in the queue is refused.
+ *   I1  An idle thread exists only while no queued call may run: a call may when fewer of its kind
+ *       run than their quota. `running` counts those that a thread was given and has not finished.
+ *   I2  While a queued call may run there is a thread that will look into the queues: busy, or
+ *       starting. When a start fails and no thread is left, everything queued is refused.
  *   I3  alive = starting + busy + idle, at most threads_max.
  *   I4  Who takes a thread off the idle list gives it a call, or NULL to look for itself, and tells
  *       it exactly once. A thread whose time is up takes itself off and is told by nobody.
- *   I5  Threads that ended form a chain, each joining the one before; stop joins the last one.
+ *   I5  Threads that ended form a chain, each joining the one before; stop joins the last one. Of a
+ *       pool that was left behind the last one frees the pool.
  *
  * ORDERING
  *   O1  Telling a thread releases the call it was given; the thread acquires. */
@@ -25,6 +27,7 @@
 #include "base/check.h"
 #include "base/clamp.h"
 #include "base/list.h"
+#include "blocking/owned.h"
 #include "blocking/report.h"
 #include "lockfree/atomic.h"
 #include "lockfree/lock.h"
@@ -42,17 +45,24 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+enum kind { USER, FILES, NAMES, KINDS };
+
 struct leat__blocking {
-    struct leat__offload_pool port;
+    struct kind_of_call {
+        struct leat__offload_pool port;
+        struct leat__blocking    *pool;
+        struct leat__list         queue; /* of calls, oldest first */
+        unsigned                  running, quota;
+    } kind[KINDS];
     struct leat__runtime     *runtime;
     struct leat__lock         lock;
-    struct leat__list         queue;   /* of calls, oldest first */
+    unsigned                  turn; /* whose queue is looked into first */
     struct leat__list         threads; /* but those on their way */
     struct leat__list         idle;    /* of threads, hottest first */
     struct thread            *ended;   /* I5 */
     unsigned                  threads_max, starting, idle_count;
     LEAT_ATOMIC(uint32_t) alive; /* stop sleeps on it */
-    bool                     stopping;
+    bool                     stopping, left_behind;
     const struct leat__cpus *cpus;
     leat_time                idle_life;
     leat__blocking_start_fn *start;
@@ -62,6 +72,7 @@ struct thread {
     struct leat__list      node, idle_node;
     struct leat__blocking *pool;
     struct leat__offload  *call; /* given by whoever tells */
+    struct kind_of_call   *kind; /* of what it runs; NULL: nothing */
     int (*fn)(void *arg);        /* what it runs, for reports; NULL: nothing */
     LEAT_ATOMIC(uint32_t) told;  /* 0: asleep, or about to be */
     struct leat__thread handle;
@@ -71,13 +82,47 @@ static void start_another(struct leat__blocking *pool);
 
 /* ---- a thread's life ---- */
 
-/* With the lock: the next call from the queue. */
+static bool may_run(const struct kind_of_call *kind)
+{
+    return kind->running < kind->quota;
+}
+
+/* With the lock: a kind of call that waits and may run, each in its turn; NULL: none. */
+static struct kind_of_call *find_runnable(struct leat__blocking *pool)
+{
+    for (unsigned i = 0; i < KINDS; i++) {
+        struct kind_of_call *kind = &pool->kind[(pool->turn + i) % KINDS];
+
+        if (!leat__list_empty(&kind->queue) && may_run(kind))
+            return kind;
+    }
+    return NULL;
+}
+
+/* With the lock: the thread has this call, of that kind, or none. */
+static void give(struct thread *thread, struct kind_of_call *kind, struct leat__offload *call)
+{
+    thread->call = call;
+    thread->kind = kind;
+    thread->fn = call ? call->fn : NULL;
+    if (kind)
+        kind->running++;
+}
+
+/* With the lock: the thread is done with its call; the next one from the queues. */
 static struct leat__offload *take(struct leat__blocking *pool, struct thread *thread)
 {
-    struct leat__list *node = leat__list_pop_front(&pool->queue);
-    struct leat__offload *call = node ? leat__list_entry(node, struct leat__offload, node) : NULL;
+    struct kind_of_call *kind;
+    struct leat__offload *call = NULL;
 
-    thread->fn = call ? call->fn : NULL;
+    if (thread->kind)
+        thread->kind->running--;
+    kind = find_runnable(pool);
+    if (kind) {
+        call = leat__list_entry(leat__list_pop_front(&kind->queue), struct leat__offload, node);
+        pool->turn++;
+    }
+    give(thread, kind, call);
     return call;
 }
 
@@ -93,14 +138,21 @@ static void count_out(struct leat__blocking *pool)
 static void retire(struct leat__blocking *pool, struct thread *thread)
 {
     struct thread *before = pool->ended;
+    bool last;
 
     leat__list_remove(&thread->node);
     pool->ended = thread;
     count_out(pool);
+    last = pool->left_behind && load_relaxed(&pool->alive) == 0; /* relaxed: with the lock */
     leat__unlock(&pool->lock);
     if (before) {
         leat__thread_join(&before->handle);
         free(before);
+    }
+    if (last) {
+        leat__thread_detach(&thread->handle);
+        free(thread);
+        free(pool);
     }
 }
 
@@ -111,14 +163,14 @@ static void tell(struct thread *thread)
 }
 
 /* With the lock: give the hottest idle thread a call, or NULL. It must be told. */
-static struct thread *pick_idle(struct leat__blocking *pool, struct leat__offload *call)
+static struct thread *pick_idle(struct leat__blocking *pool, struct kind_of_call *kind,
+                                struct leat__offload *call)
 {
     struct thread *thread =
         leat__list_entry(leat__list_pop_front(&pool->idle), struct thread, idle_node);
 
     pool->idle_count--;
-    thread->call = call;
-    thread->fn = call ? call->fn : NULL;
+    give(thread, kind, call);
     return thread;
 }
 
@@ -174,6 +226,25 @@ static struct leat__offload *next_call(struct leat__blocking *pool, struct threa
     }
 }
 
+static void run_call(struct leat__blocking *pool, struct leat__offload *call)
+{
+    if (!leat__owned_is(call)) {
+        leat__offload_run(call);
+        return;
+    }
+    leat__runtime_adopt(NULL); /* it may outlive the runtime */
+    leat__owned_run(call);
+    leat__runtime_adopt(pool->runtime);
+}
+
+static void refuse(struct leat__offload *call, int err)
+{
+    if (leat__owned_is(call))
+        leat__owned_refuse(call, err);
+    else
+        leat__offload_refuse(call, err);
+}
+
 static void run_thread(void *arg)
 {
     struct thread *thread = arg;
@@ -185,13 +256,13 @@ static void run_thread(void *arg)
     pool->starting--;
     leat__list_push_back(&pool->threads, &thread->node);
     call = take(pool, thread);
-    if (!leat__list_empty(&pool->queue))
+    if (find_runnable(pool))
         start_another(pool);
     leat__unlock(&pool->lock);
     if (!call)
         call = next_call(pool, thread);
     for (; call; call = next_call(pool, thread))
-        leat__offload_run(call);
+        run_call(pool, call);
 }
 
 /* ---- starting threads ---- */
@@ -227,11 +298,14 @@ static void start_another(struct leat__blocking *pool)
         return;
     pool->starting--;
     count_out(pool);
-    while (load_relaxed(&pool->alive) == 0 && !leat__list_empty(&pool->queue)) {
-        struct leat__list *node = leat__list_pop_front(&pool->queue);
+    while (load_relaxed(&pool->alive) == 0) {
+        struct kind_of_call *kind = find_runnable(pool); /* none runs, so each that waits may */
+        struct leat__list *node = kind ? leat__list_pop_front(&kind->queue) : NULL;
 
+        if (!node)
+            return;
         leat__unlock(&pool->lock);
-        leat__offload_refuse(leat__list_entry(node, struct leat__offload, node), -EAGAIN);
+        refuse(leat__list_entry(node, struct leat__offload, node), -EAGAIN);
         leat__lock(&pool->lock);
     }
 }
@@ -240,18 +314,20 @@ static void start_another(struct leat__blocking *pool)
 
 static int submit(struct leat__offload_pool *port, struct leat__offload *call)
 {
-    struct leat__blocking *pool = leat__container_of(port, struct leat__blocking, port);
+    struct kind_of_call *kind = leat__container_of(port, struct kind_of_call, port);
+    struct leat__blocking *pool = kind->pool;
     struct thread *thread = NULL;
     int err = 0;
 
     leat__lock(&pool->lock);
     if (pool->stopping) {
         err = -EPIPE;
-    } else if (!leat__list_empty(&pool->idle)) {
-        thread = pick_idle(pool, call);
+    } else if (!leat__list_empty(&pool->idle) && may_run(kind)) {
+        thread = pick_idle(pool, kind, call);
     } else {
-        leat__list_push_back(&pool->queue, &call->node);
-        start_another(pool);
+        leat__list_push_back(&kind->queue, &call->node);
+        if (may_run(kind))
+            start_another(pool);
     }
     leat__unlock(&pool->lock);
     if (thread)
@@ -261,7 +337,7 @@ static int submit(struct leat__offload_pool *port, struct leat__offload *call)
 
 static bool withdraw(struct leat__offload_pool *port, struct leat__offload *call)
 {
-    struct leat__blocking *pool = leat__container_of(port, struct leat__blocking, port);
+    struct leat__blocking *pool = leat__container_of(port, struct kind_of_call, port)->pool;
     bool queued;
 
     leat__lock(&pool->lock);
@@ -273,17 +349,57 @@ static bool withdraw(struct leat__offload_pool *port, struct leat__offload *call
 
 int leat__blocking_call(struct leat__blocking *pool, int (*fn)(void *arg), void *arg)
 {
-    return leat__offload_call(&pool->port, fn, arg);
+    return leat__offload_call(&pool->kind[USER].port, fn, arg);
 }
 
-int leat_blocking(int (*fn)(void *arg), void *arg)
+/* The caller's pool, and one call more; NULL: it is no task, and blocks nobody but itself. */
+static struct leat__blocking *pool_of_caller(void)
 {
     struct leat__worker *worker = leat__worker_current();
 
     if (!worker)
-        return leat__offload_here(fn, arg);
+        return NULL;
     leat__probe_count(&leat__worker_probe(worker)->blocking_calls);
-    return leat__blocking_call(leat__runtime_current()->blocking, fn, arg);
+    return leat__runtime_current()->blocking;
+}
+
+static int call(enum kind kind, int (*fn)(void *arg), void *arg)
+{
+    struct leat__blocking *pool = pool_of_caller();
+
+    return pool ? leat__offload_call(&pool->kind[kind].port, fn, arg)
+                : leat__offload_here(fn, arg);
+}
+
+int leat_blocking(int (*fn)(void *arg), void *arg)
+{
+    return call(USER, fn, arg);
+}
+
+int leat__blocking_files(int (*fn)(void *arg), void *arg)
+{
+    return call(FILES, fn, arg);
+}
+
+static int owned_call(enum kind kind, int (*fn)(void *value), void *value, size_t bytes,
+                      void (*drop)(void *value))
+{
+    struct leat__blocking *pool = pool_of_caller();
+
+    return pool ? leat__owned_call(&pool->kind[kind].port, fn, value, bytes, drop)
+                : leat__offload_here(fn, value);
+}
+
+int leat_blocking_owned(int (*fn)(void *value), void *value, size_t bytes,
+                        void (*drop)(void *value))
+{
+    return owned_call(USER, fn, value, bytes, drop);
+}
+
+int leat__blocking_names(int (*fn)(void *value), void *value, size_t bytes,
+                         void (*drop)(void *value))
+{
+    return owned_call(NAMES, fn, value, bytes, drop);
 }
 
 /* ---- the pool ---- */
@@ -297,13 +413,23 @@ int leat__blocking_create(struct leat__blocking **ret, struct leat__runtime *run
 
     if (!pool)
         return -ENOMEM;
-    pool->port = (struct leat__offload_pool){ .reason = &reason, .submit = submit,
-                                              .withdraw = withdraw };
-    leat__list_init(&pool->queue);
+    threads_max = threads_max > 0 ? threads_max : 1;
+    for (unsigned i = 0; i < KINDS; i++) {
+        struct kind_of_call *kind = &pool->kind[i];
+
+        kind->port = (struct leat__offload_pool){ .reason = &reason, .submit = submit,
+                                                  .withdraw = withdraw };
+        kind->pool = pool;
+        leat__list_init(&kind->queue);
+        kind->quota = threads_max;
+    }
+    /* Rounded up: a pool of few threads keeps none in reserve. */
+    pool->kind[USER].quota = threads_max - threads_max / 4;
+    pool->kind[NAMES].quota = (threads_max + 3) / 4;
     leat__list_init(&pool->threads);
     leat__list_init(&pool->idle);
     pool->runtime = runtime;
-    pool->threads_max = threads_max > 0 ? threads_max : 1;
+    pool->threads_max = threads_max;
     pool->cpus = cpus;
     pool->idle_life = LEAT__BLOCKING_IDLE;
     pool->start = leat__thread_start;
@@ -341,7 +467,7 @@ static void dismiss_idle(struct leat__blocking *pool)
     leat__lock(&pool->lock);
     pool->stopping = true;
     while (!leat__list_empty(&pool->idle)) {
-        struct thread *thread = pick_idle(pool, NULL);
+        struct thread *thread = pick_idle(pool, NULL, NULL);
 
         leat__unlock(&pool->lock);
         tell(thread);
@@ -350,24 +476,41 @@ static void dismiss_idle(struct leat__blocking *pool)
     leat__unlock(&pool->lock);
 }
 
-void leat__blocking_stop(struct leat__blocking *pool)
+/* Wait until the threads have ended, or for `limit`. */
+static void await_threads(struct leat__blocking *pool, leat_time limit)
 {
     leat_time begin = leat__clock_now(), due = LEAT_SEC;
-    struct thread *last;
     uint32_t alive;
 
-    dismiss_idle(pool);
-    /* relaxed: the lock below orders what the threads did before */
+    /* relaxed: the caller's lock orders what the threads did before */
     while ((alive = load_relaxed(&pool->alive)) > 0) {
-        if (leat__futex_wait(&pool->alive, alive, leat__time_add(begin, due)) != -ETIMEDOUT)
+        leat_time next = due < limit ? due : limit;
+
+        if (leat__futex_wait(&pool->alive, alive, leat__time_add(begin, next)) != -ETIMEDOUT)
             continue;
-        report_slow(pool, due);
+        report_slow(pool, next);
+        if (next == limit)
+            return;
         due += 10 * LEAT_SEC;
     }
+}
+
+void leat__blocking_stop(struct leat__blocking *pool, leat_time limit)
+{
+    struct thread *last;
+    uint32_t left;
+
+    dismiss_idle(pool);
+    await_threads(pool, limit > 0 ? limit : LEAT__BLOCKING_STOP);
     leat__lock(&pool->lock);
+    left = load_relaxed(&pool->alive); /* relaxed: with the lock */
+    pool->left_behind = left > 0;
     last = pool->ended;
     pool->ended = NULL;
     leat__unlock(&pool->lock);
+    if (left > 0)
+        leat__log(pool->runtime, LEAT_LOG_WARN,
+                  "%" PRIu32 " threads are left behind in calls that nobody waits for", left);
     if (last) {
         leat__thread_join(&last->handle);
         free(last);
@@ -378,6 +521,12 @@ void leat__blocking_destroy(struct leat__blocking *pool)
 {
     if (!pool)
         return;
+    leat__lock(&pool->lock);
+    if (pool->left_behind && load_relaxed(&pool->alive) > 0) { /* relaxed: with the lock */
+        leat__unlock(&pool->lock);
+        return;
+    }
+    leat__unlock(&pool->lock);
     leat__check(load_relaxed(&pool->alive) == 0, "stop a blocking pool before destroying it");
     free(pool);
 }

@@ -7,11 +7,11 @@
 #include <leat/net.h>
 
 #include "base/check.h"
+#include "blocking/pool.h"
 #include "io/stream.h"
 #include "reactor/gate.h"
 #include "reactor/op.h"
 
-#include <leat/pool.h>
 #include <leat/task.h>
 
 #include <errno.h>
@@ -20,6 +20,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -32,7 +33,8 @@ struct leat_listener {
 /* ---- names ---- */
 
 struct lookup {
-    const char      *host;
+    const char      *host; /* NULL: in `name`, where an owned copy has it */
+    char             name[256]; /* no name is longer */
     char             service[8];
     struct addrinfo  hints;
     struct addrinfo *found; /* freed by freeaddrinfo */
@@ -69,15 +71,26 @@ static int error_of(int result, int error)
     }
 }
 
-static int look_up_and_translate(void *arg)
+/* In a copy, which may be elsewhere than what it was made of. */
+static int look_up_name(void *arg)
 {
-    int result = look_up(arg);
+    struct lookup *lookup = arg;
+    int result = getaddrinfo(lookup->name, lookup->service, &lookup->hints, &lookup->found);
 
-    return error_of(result, ((struct lookup *)arg)->error);
+    return error_of(result, errno);
+}
+
+static void drop_lookup(void *arg)
+{
+    struct lookup *lookup = arg;
+
+    if (lookup->found)
+        freeaddrinfo(lookup->found);
 }
 
 /* Numeric hosts need nobody to be asked, so they are done on the spot; names sleep in getaddrinfo,
- * on the blocking pool. */
+ * on the blocking pool, and are left to it when the caller's scopes end: getaddrinfo(3) can't be
+ * stopped. */
 static int resolve(struct lookup *lookup, const char *host, uint16_t port, int flags)
 {
     int result;
@@ -92,7 +105,11 @@ static int resolve(struct lookup *lookup, const char *host, uint16_t port, int f
     if (result != EAI_NONAME || host == NULL)
         return error_of(result, lookup->error);
     lookup->hints.ai_flags &= ~AI_NUMERICHOST;
-    return leat_blocking(look_up_and_translate, lookup);
+    if (strlen(host) >= sizeof lookup->name)
+        return -ENOENT;
+    memcpy(lookup->name, host, strlen(host) + 1);
+    lookup->host = NULL;
+    return leat__blocking_names(look_up_name, lookup, sizeof *lookup, drop_lookup);
 }
 
 static int make_socket(const struct addrinfo *address)

@@ -4,16 +4,18 @@
  *     leat_walk_next --> records left? --> hand the next one out
  *                            | no
  *                            v
- *                        leat_blocking(fill): go on with the tree until there are 64 KiB of
+ *                        files pool (fill): go on with the tree until there are 64 KiB of
  *                                             records, or 5 ms have passed
  *
  * Walking itself is directory reads, which have no asynchronous form worth having: io_uring has no
  * getdents, and a hand-over for each directory would cost more than the directory. */
 #include "io/walk.h"
+
+#include "blocking/pool.h"
+
 #include "platform/clock.h"
 #include "task/self.h"
 
-#include <leat/pool.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -145,7 +147,7 @@ int leat_walk_next(struct leat_walk *walk, const struct leat_walk_entry **ret)
             return walk->err ? walk->err : -ENODATA;
         walk->out_read = 0;
         walk->out_bytes = 0;
-        err = leat_blocking(fill, walk);
+        err = leat__blocking_files(fill, walk);
         if (err && walk->out_bytes == 0)
             return err;
     }

@@ -151,6 +151,11 @@ void leat__thread_join(struct leat__thread *thread)
                 "join a thread once, and not from itself");
 }
 
+void leat__thread_detach(struct leat__thread *thread)
+{
+    leat__check(pthread_detach(thread->handle) == 0, "join or detach a thread, once");
+}
+
 int leat__thread_bind(int cpu)
 {
     size_t number = (size_t)cpu;

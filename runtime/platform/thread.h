@@ -39,6 +39,9 @@ int leat__thread_start(struct leat__thread *thread, const struct leat__thread_op
 /* Wait for the end of a thread that was started; once for each. */
 void leat__thread_join(struct leat__thread *thread);
 
+/* Nobody will join it; it may have ended. Instead of a join. */
+void leat__thread_detach(struct leat__thread *thread);
+
 /* Bind the calling thread to one CPU. Returns 0, or -EINVAL when it is not for us. */
 int leat__thread_bind(int cpu);
 

@@ -50,7 +50,7 @@ static int build_reactors(struct leat__assembly *assembly)
         assembly->runtime.reactor = leat__reactor_name(assembly->reactors[i]);
         kind = strcmp(assembly->runtime.reactor, "epoll") == 0 ? LEAT_REACTOR_EPOLL
                                                                : LEAT_REACTOR_IO_URING;
-        assembly->reactors[i]->offload = leat_blocking;
+        assembly->reactors[i]->offload = leat__blocking_files;
         assembly->pollers[i] = &assembly->reactors[i]->poller;
         leat__wheel_init(&assembly->runtime.wheels[i], leat__clock_now());
         assembly->tickers[i] = &assembly->runtime.wheels[i].ticker;
@@ -239,7 +239,7 @@ int leat__assembly_stop(struct leat__assembly *assembly)
     leat__observe_stop(runtime);
     /* Phase two: every task has ended with the root's scopes; only pools and workers are left. */
     leat__compute_stop(runtime->compute);
-    leat__blocking_stop(runtime->blocking);
+    leat__blocking_stop(runtime->blocking, assembly->options.stop_ns);
     leat__sched_stop(runtime->sched);
     if (runtime->measure)
         (void)leat__advise(runtime, say, runtime);

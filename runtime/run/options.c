@@ -156,6 +156,8 @@ static int check(const struct leat_options *options, struct complaint *complaint
         wrong = "options.compute_threads: at most 1024";
     else if (options->drain_ns < 0)
         wrong = "options.drain_ns: not negative";
+    else if (options->stop_ns < 0)
+        wrong = "options.stop_ns: not negative; LEAT_NEVER to wait for every call";
     else if (options->stall_ns < 0)
         wrong = "options.stall_ns: not negative; LEAT_NEVER for no watchdog";
     if (!wrong)

@@ -45,7 +45,7 @@ static void set_up(struct fixture *fixture, unsigned threads_max)
 
 static void tear_down(struct fixture *fixture)
 {
-    leat__blocking_stop(fixture->pool);
+    leat__blocking_stop(fixture->pool, 0);
     leat__blocking_destroy(fixture->pool);
 }
 
@@ -138,7 +138,7 @@ LEAT_TEST(blocking_pool, grows_to_its_limit_and_shrinks_to_nothing)
 {
     struct fixture fixture;
 
-    set_up(&fixture, 3);
+    set_up(&fixture, 4); /* of which a program's calls get three */
     leat__blocking_tune(fixture.pool, 20 * LEAT_MSEC, leat__thread_start);
     call(&fixture, 5);
     await_entered(&fixture, 3);
@@ -260,7 +260,7 @@ LEAT_TEST(blocking_pool, with_too_few_threads_calls_wait_for_those_there_are)
 
 static void *run_stop(void *arg)
 {
-    leat__blocking_stop(arg);
+    leat__blocking_stop(arg, 0);
     return NULL;
 }
 
