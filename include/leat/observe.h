@@ -45,6 +45,21 @@ LEAT_API int leat_dump(int fd);
  * the write. */
 LEAT_API int leat_stack_report(int fd);
 
+/* Tasks that hold their worker. One that computes for longer than the limit (leat_options.stall_ns)
+ * is named in the log, with its stack, and again each time it has gone on for ten times as long.
+ * Others do not wait for it, where the runtime has a worker that is not held too: tasks in its
+ * worker's queue are run elsewhere, and after some milliseconds its worker's timers, operations and
+ * cancels are seen to by another. Pinned tasks stay, and so does what a task readied just before,
+ * where long turns were not to be expected.
+ *
+ * For both the worker's thread may be sent SIGURG; a handler of the program's own for that signal
+ * gets those that are not leat's, if it was installed before the runtime started. System calls that
+ * a task makes by itself are restarted, but for those that never are (signal(7): nanosleep, poll,
+ * select, epoll_wait, and reads of sockets with a receive timeout return -1 with EINTR).
+ * leat_options.no_signals or LEAT_SIGNALS=0 turns the signals off. Then tasks are named without
+ * their stacks, and on io_uring operations behind a task that computes wait for its end; on epoll,
+ * and for timers, nothing changes. */
+
 /* Deadlocks. One is reported, with a dump on standard error, when every task waits for another one:
  * no operation, timer or pool's call is under way that could wake any, every thread of the process
  * belongs to the one runtime, is its caller or is asleep in the kernel on its behalf, and nobody
