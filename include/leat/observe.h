@@ -6,6 +6,7 @@
  * or, from outside, with LEAT_DUMP_SIGNAL=USR1 in the program's environment: kill -USR1 PID.
  *
  *     task 3 "reader" (fn read_all) waits to receive from a channel "lines" for 2.041 s
+ *         spawned by copy_all+0x91
  *         age 2.041 s, stack 416 bytes in use, 4096 of 131072 touched
  *         in scope "copy" of task 1
  *         leat_chan_recv+0x6e
@@ -22,10 +23,11 @@
 
 LEAT_BEGIN
 
-/* Write one paragraph for each live task: what it is, what it does or waits for and since when, the
- * scopes it is in, its stack trace. The program goes on meanwhile, and each task is shown as it was
- * at a moment of its own; running ones have no trace. A task's id belongs to it while it lives.
- * "Touched" is how deep the stack was ever used, to the page, by this task or others before it.
+/* Write one paragraph for each live task: what it is, what it does or waits for and since when,
+ * where it was spawned, the scopes it is in, its stack trace. The program goes on meanwhile, and
+ * each task is shown as it was at a moment of its own; running ones have no trace. A task's id
+ * belongs to it while it lives. "Touched" is how deep the stack was ever used, to the page, by
+ * this task or others before it.
  * In a runtime: its tasks. On other threads: those of every runtime in the process.
  * Returns 0, -ENOMEM, or the error of write(2), which is called plainly and may block the caller.
  * */

@@ -161,6 +161,17 @@ static void put_facts(struct dump *dump, const struct leat__sight *sight)
     leat__text_put(&dump->text, "\n");
 }
 
+static void put_origin(struct dump *dump, const struct leat__sight *sight)
+{
+    const void *origin = leat__symbols_whole(&dump->symbols, sight->origin);
+
+    if (!origin)
+        return;
+    leat__text_put(&dump->text, "    spawned by ");
+    leat__symbol_put(&dump->symbols, &dump->text, origin, true);
+    leat__text_put(&dump->text, "\n");
+}
+
 /* From the innermost out. Each may be gone by now: what cannot be read, or has no owner with a
  * task, ends the path. */
 static void put_scopes(struct dump *dump, const struct leat__sight *sight)
@@ -226,6 +237,7 @@ static void put_task(struct dump *dump, uint64_t id, const struct leat__sight *s
     leat__text_put(&dump->text, "task ");
     put_who(&dump->text, &dump->symbols, id, sight);
     put_state(dump, sight);
+    put_origin(dump, sight);
     if (sight->state == LEAT__SIGHT_NEW)
         return;
     put_facts(dump, sight);

@@ -65,7 +65,8 @@ static bool interpret(struct leat__sight *ret, const struct leat__task *task, st
     bool innermost;
 
     memset(look->self, 0, sizeof look->self);
-    *ret = (struct leat__sight){ .name = block->name, .fn = block->fn };
+    *ret = (struct leat__sight){ .name = block->name, .fn = block->fn,
+                                 .origin = block->fiber.origin };
     if (state_of(look->block) == LEAT__FIBER_QUEUED_NEW) {
         ret->state = LEAT__SIGHT_NEW;
         return true;

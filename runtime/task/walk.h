@@ -52,6 +52,7 @@ struct leat__sight {
     enum leat__sight_state state;
     const char   *name;
     leat_task_fn *fn;
+    uint32_t      origin; /* fiber.h: where it was spawned */
     /* all but NEW */
     leat_time           began;
     struct leat__scope *scope;

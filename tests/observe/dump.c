@@ -101,7 +101,7 @@ static int join_inner(void *arg)
     return leat_scope_join(&inner);
 }
 
-static void show_all(struct stage *stage, struct leat_scope *scope)
+static __attribute__((noinline)) void show_all(struct stage *stage, struct leat_scope *scope)
 {
     static const struct {
         leat_task_fn *fn;
@@ -144,6 +144,8 @@ LEAT_TEST_TASK(dump, each_task_is_shown_with_what_it_waits_for)
     expect_contains(text, "\"joiner\" (fn join_inner) waits to join the scope \"inner\" for");
     expect_contains(text, "\"root\"");
     expect_contains(text, " runs on worker ");
+    expect_contains(text, "    spawned by show_all+");
+    expect_contains(text, "    spawned by join_inner+");
     expect_contains(text, "    in scope \"inner\" of task ");
     expect_contains(text, "    in scope \"everybody\" of task ");
     expect_contains(text, "        leat_chan_recv+");
