@@ -45,6 +45,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#define SPIN (15 * LEAT_USEC)
+
 enum kind { USER, FILES, NAMES, KINDS };
 
 struct leat__blocking {
@@ -68,13 +70,16 @@ struct leat__blocking {
     leat__blocking_start_fn *start;
 };
 
+enum told { LOOKING, TOLD, ASLEEP };
+
 struct thread {
     struct leat__list      node, idle_node;
     struct leat__blocking *pool;
     struct leat__offload  *call; /* given by whoever tells */
     struct kind_of_call   *kind; /* of what it runs; NULL: nothing */
     int (*fn)(void *arg);        /* what it runs, for reports; NULL: nothing */
-    LEAT_ATOMIC(uint32_t) told;  /* 0: asleep, or about to be */
+    LEAT_ATOMIC(uint32_t) told;  /* enum told */
+    bool hopeful;                /* the last call came soon after it became idle */
     struct leat__thread handle;
 };
 
@@ -158,8 +163,8 @@ static void retire(struct leat__blocking *pool, struct thread *thread)
 
 static void tell(struct thread *thread)
 {
-    store_release(&thread->told, 1);    /* O1: pairs with sleep_idle */
-    leat__futex_wake(&thread->told, 1); /* the thread may be gone by now: harmless */
+    if (exchange_release(&thread->told, TOLD) == ASLEEP) /* O1: pairs with sleep_idle */
+        leat__futex_wake(&thread->told, 1); /* the thread may be gone by now: harmless */
 }
 
 /* With the lock: give the hottest idle thread a call, or NULL. It must be told. */
@@ -174,19 +179,36 @@ static struct thread *pick_idle(struct leat__blocking *pool, struct kind_of_call
     return thread;
 }
 
+/* A thread whose last call came soon looks for the next one for about as long as a wake takes. */
+static bool told_soon(struct thread *thread, leat_time begin)
+{
+    while (thread->hopeful && leat__clock_now() - begin < SPIN) {
+        for (int i = 0; i < 32; i++) {
+            if (load_acquire(&thread->told) == TOLD) /* O1: pairs with tell */
+                return true;
+            cpu_relax();
+        }
+    }
+    return false;
+}
+
 /* With the lock, which it releases. Sleep until told of a call: returns it, or NULL to look again;
  * or, with *up set and the lock held, the thread's time is up and the queue is empty (I1). */
 static struct leat__offload *sleep_idle(struct leat__blocking *pool, struct thread *thread,
                                         bool *up)
 {
-    leat_time deadline = leat__time_add(leat__clock_now(), pool->idle_life);
+    leat_time begin = leat__clock_now(), deadline = leat__time_add(begin, pool->idle_life);
+    uint32_t looking = LOOKING;
 
     leat__list_push_front(&pool->idle, &thread->idle_node);
     pool->idle_count++;
-    store_relaxed(&thread->told, 0); /* relaxed: who tells has taken the lock after us */
+    store_relaxed(&thread->told, LOOKING); /* relaxed: who tells has taken the lock after us */
     leat__unlock(&pool->lock);
-    while (!load_acquire(&thread->told)) { /* O1: pairs with tell */
-        if (leat__futex_wait(&thread->told, 0, deadline) != -ETIMEDOUT)
+    /* relaxed: it says only that a wake is needed; what was told is acquired below */
+    if (!told_soon(thread, begin))
+        (void)cas_relaxed(&thread->told, &looking, ASLEEP);
+    while (load_acquire(&thread->told) != TOLD) { /* O1: pairs with tell */
+        if (leat__futex_wait(&thread->told, ASLEEP, deadline) != -ETIMEDOUT)
             continue;
         leat__lock(&pool->lock);
         *up = leat__list_linked(&thread->idle_node); /* I4 */
@@ -198,6 +220,7 @@ static struct leat__offload *sleep_idle(struct leat__blocking *pool, struct thre
         leat__unlock(&pool->lock);
         deadline = LEAT_NEVER; /* we are off the list: somebody is about to tell us */
     }
+    thread->hopeful = leat__clock_now() - begin < 2 * SPIN;
     return thread->call;
 }
 
