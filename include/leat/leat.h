@@ -16,6 +16,7 @@
 #define LEAT_LEAT_H
 
 #include <leat/api.h>
+#include <leat/broadcast.h>
 #include <leat/chan.h>
 #include <leat/compute.h>
 #include <leat/embed.h>
