@@ -18,6 +18,7 @@
 #define LEAT_SYNC_H
 
 #include <leat/api.h>
+#include <leat/select.h>
 #include <leat/time.h>
 
 #include <stdbool.h>
@@ -114,6 +115,17 @@ LEAT_API LEAT_MUST_CHECK int leat_semaphore_try_acquire(struct leat_semaphore *s
 
 /* Give permits back (or add new ones). Never blocks. */
 LEAT_API void leat_semaphore_release(struct leat_semaphore *semaphore, uint32_t permits);
+
+/* A case of a select (select.h): as leat_semaphore_acquire. */
+LEAT_API extern const struct leat_waitable leat_waitable_acquire;
+
+static inline struct leat_case leat_case_acquire(struct leat_semaphore *semaphore, uint32_t permits)
+{
+    struct leat_case c = { &leat_waitable_acquire, semaphore, { NULL }, permits, 0 };
+
+    return c;
+}
+#define LEAT_ACQUIRE(semaphore, permits) leat_case_acquire(semaphore, permits)
 
 /* Permits free now; an estimate by the time the caller reads it. */
 LEAT_API uint32_t leat_semaphore_available(const struct leat_semaphore *semaphore);

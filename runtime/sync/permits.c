@@ -76,3 +76,39 @@ int leat__permits_wait(struct leat__permits *permits, uint32_t base, uint32_t n,
     }
     return err;
 }
+
+bool leat__permits_arm(struct leat__permits *permits, uint32_t base, struct leat__waitnode *node)
+{
+    uint64_t old;
+
+    leat__lock(&permits->lock);
+    old = load_relaxed(&permits->word); /* relaxed: the compare-and-swap decides */
+    while (!(old & LEAT__PERMITS_WAITING)) {
+        if (leat__permits_free(old, base) >= node->count) {
+            leat__unlock(&permits->lock);
+            return true;
+        }
+        /* relaxed: the bit sends others to the lock */
+        if (cas_weak_relaxed(&permits->word, &old, old | LEAT__PERMITS_WAITING))
+            break;
+    }
+    leat__waitlist_push(&permits->waiters, node);
+    leat__unlock(&permits->lock);
+    return false;
+}
+
+void leat__permits_disarm(struct leat__permits *permits, uint32_t base,
+                          struct leat__waitnode *node)
+{
+    uint64_t old;
+
+    if (node->won) /* off the list, and the object may be gone */
+        return;
+    leat__lock(&permits->lock);
+    leat__waitlist_remove(&permits->waiters, node);
+    old = load_acquire(&permits->word); /* as in give (O1) */
+    if (old & LEAT__PERMITS_WAITING) /* those behind us may be served now (I2) */
+        serve_and_unlock(permits, base, leat__permits_free(old, base));
+    else
+        leat__unlock(&permits->lock);
+}

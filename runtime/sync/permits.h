@@ -60,6 +60,12 @@ static inline bool leat__permits_try(struct leat__permits *permits, uint32_t bas
 int leat__permits_wait(struct leat__permits *permits, uint32_t base, uint32_t n,
                        const struct leat__reason *reason);
 
+/* For a select: list the node, whose count is set, or return true: an attempt is worth it. And take
+ * it off the list, if it is still there. */
+bool leat__permits_arm(struct leat__permits *permits, uint32_t base, struct leat__waitnode *node);
+void leat__permits_disarm(struct leat__permits *permits, uint32_t base,
+                          struct leat__waitnode *node);
+
 void leat__permits_give_slow(struct leat__permits *permits, uint32_t base, uint32_t n);
 
 static inline void leat__permits_give(struct leat__permits *permits, uint32_t base, uint32_t n)

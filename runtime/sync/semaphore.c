@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "sync/permits.h"
 #include "task/self.h"
+#include "task/waitable.h"
 
 #include <leat/sync.h>
 
@@ -55,3 +56,29 @@ uint32_t leat_semaphore_available(const struct leat_semaphore *semaphore)
     /* relaxed: an estimate */
     return (uint32_t)leat__permits_free(load_relaxed(&inner->permits.word), 0);
 }
+
+/* ---- LEAT_ACQUIRE ---- */
+
+static int attempt_acquire(struct leat_case *c)
+{
+    return leat_semaphore_try_acquire(c->object, (uint32_t)c->number);
+}
+
+static bool arm_acquire(struct leat_case *c, struct leat__waitnode *node)
+{
+    node->count = c->number;
+    return leat__permits_arm(inside(c->object), 0, node);
+}
+
+static void disarm_acquire(struct leat_case *c, struct leat__waitnode *node)
+{
+    leat__permits_disarm(inside(c->object), 0, node);
+}
+
+const struct leat_waitable leat_waitable_acquire = {
+    .what = "acquire permits",
+    .inner = true,
+    .attempt = attempt_acquire,
+    .arm = arm_acquire,
+    .disarm = disarm_acquire,
+};

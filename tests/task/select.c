@@ -299,3 +299,30 @@ LEAT_TEST(select, it_does_not_talk_to_itself)
               2);
     leat_chan_destroy(&chan);
 }
+
+static int release_late(void *arg)
+{
+    int err = leat_sleep(LEAT_MSEC);
+
+    leat_semaphore_release(arg, 2);
+    return err;
+}
+
+LEAT_TEST_TASK(select, permits_of_a_semaphore_are_a_case_and_none_is_lost)
+{
+    struct leat_semaphore slots = { { 0 } };
+    long_chan chan;
+    long value;
+    LEAT_SCOPE(scope);
+
+    open_chan(&chan, 0);
+    leat_semaphore_init(&slots, 1);
+    expect_eq(leat_select(LEAT_RECV(&chan, &value), LEAT_ACQUIRE(&slots, 1)), 1);
+    expect_eq(leat_select(LEAT_ACQUIRE(&slots, 1), LEAT_AFTER(LEAT_MSEC)), 1);
+    leat_spawn(&scope, release_late, &slots);
+    expect_eq(leat_select(LEAT_RECV(&chan, &value), LEAT_ACQUIRE(&slots, 2)), 1);
+    expect_ok(leat_scope_join(&scope));
+    leat_semaphore_release(&slots, 3);
+    expect_eq(leat_semaphore_available(&slots), 3u);
+    leat_chan_destroy(&chan);
+}
