@@ -83,8 +83,11 @@ void leat__offer(struct leat__worker *worker)
 {
     struct leat__sched *sched = worker->sched;
     leat_time turn = load_relaxed(&worker->turn_ns); /* relaxed: an estimate */
-    uint64_t length = leat__runq_len(&worker->runq) + leat__deque_len(&worker->fresh);
+    uint64_t length;
 
+    if (turn < LEAT__TURN_SHORT_NS && load_relaxed(&sched->sentinel)) /* relaxed: O1 */
+        return;
+    length = leat__runq_len(&worker->runq) + leat__deque_len(&worker->fresh);
     if (leat__idle_count_awake(&sched->idle) == sched->count)
         return;
     if ((turn >= LEAT__TURN_SHORT_NS && (leat_time)length * turn >= LEAT__WAKE_NS) ||

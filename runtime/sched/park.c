@@ -22,25 +22,44 @@ static enum leat__fiber_state get_state(struct leat__fiber *fiber)
     return (enum leat__fiber_state)load_relaxed(&fiber->state); /* O1 */
 }
 
+/* Put a started fiber last: leat__enqueue without what is rare. */
+static inline void enqueue_started(struct leat__worker *worker, struct leat__fiber *fiber)
+{
+    if (__builtin_expect(fiber->pinned || !leat__runq_push(&worker->runq, &fiber->link), 0))
+        leat__enqueue(worker, fiber);
+    else if (!worker->alone)
+        leat__offer(worker);
+}
+
 /* Take what the previous context left behind (I2 of worker.h). */
-void leat__arrive(struct leat__worker *worker)
+static inline __attribute__((always_inline)) void arrive(struct leat__worker *worker)
 {
     struct leat__stack *dead = worker->dead;
     struct leat__fiber *fiber = worker->parking;
 
-    if (dead) {
+    if (__builtin_expect(dead != NULL, 0)) {
         worker->dead = NULL;
         dead->next = worker->hot;
         worker->hot = dead;
         worker->hot_count++;
     }
-    if (fiber) {
-        worker->parking = NULL;
-        set_state(fiber, LEAT__FIBER_PARKED);
-        /* From here on the fiber may run elsewhere and end, unless commit says false. */
-        if (!worker->commit(fiber, worker->commit_arg))
-            leat__ready(fiber);
+    if (!fiber)
+        return;
+    worker->parking = NULL;
+    if (!worker->commit) { /* it gave way */
+        set_state(fiber, LEAT__FIBER_QUEUED);
+        enqueue_started(worker, fiber);
+        return;
     }
+    set_state(fiber, LEAT__FIBER_PARKED);
+    /* From here on the fiber may run elsewhere and end, unless commit says false. */
+    if (!worker->commit(fiber, worker->commit_arg))
+        leat__ready(fiber);
+}
+
+void leat__arrive(struct leat__worker *worker)
+{
+    arrive(worker);
 }
 
 /* Switch from `from` to `next`, or to the loop when there is none or it cannot start here. */
@@ -60,9 +79,31 @@ static void leave(struct leat__worker *worker, struct leat__context *from, struc
     }
 }
 
-static struct leat__fiber *next_turn(struct leat__worker *worker)
+/* leat__pick, without calls where only the LIFO slot or only the ring has something. */
+static inline struct leat__fiber *next_turn(struct leat__worker *worker)
 {
-    return --worker->turns_left > 0 ? leat__pick(worker) : NULL;
+    struct leat__fiber *fiber = worker->lifo;
+    struct leat__link *item, *after;
+
+    if (--worker->turns_left <= 0)
+        return NULL;
+    if (fiber && worker->lifo_run < LEAT__LIFO_RUN_MAX) {
+        worker->lifo = NULL;
+        worker->lifo_run++;
+        return fiber;
+    }
+    if (fiber || worker->pinned.first || leat__deque_len(&worker->fresh) > 0)
+        return leat__pick(worker);
+    worker->lifo_run = 0;
+    if (!worker->alone) {
+        item = leat__runq_pop(&worker->runq);
+    } else {
+        item = leat__runq_pop_alone(&worker->runq);
+        after = leat__runq_peek(&worker->runq); /* nobody but us can take it, or run it */
+        if (after)
+            leat__context_prefetch(&leat__container_of(after, struct leat__fiber, link)->context);
+    }
+    return item ? leat__container_of(item, struct leat__fiber, link) : NULL;
 }
 
 struct leat__fiber *leat__take_fresh(const void *group)
@@ -81,8 +122,9 @@ bool leat__look_due(void)
     return leat__worker_current()->turns_left <= 0;
 }
 
-static void park_plain(struct leat__worker *worker, struct leat__fiber *next,
-                       leat__commit_fn *commit, void *arg)
+static inline __attribute__((always_inline)) void park_plain(struct leat__worker *worker,
+                                                             struct leat__fiber *next,
+                                                             leat__commit_fn *commit, void *arg)
 {
     struct leat__fiber *fiber = worker->face.running;
     int saved = *worker->errno_at; /* the value is the task's, the address the thread's */
@@ -90,10 +132,9 @@ static void park_plain(struct leat__worker *worker, struct leat__fiber *next,
     worker->parking = fiber;
     worker->commit = commit;
     worker->commit_arg = arg;
-    leat__probe_count(&worker->face.probe.parks);
     leave(worker, &fiber->context, next);
     worker = leat__worker_current();
-    leat__arrive(worker);
+    arrive(worker);
     *worker->errno_at = saved;
 }
 
@@ -108,8 +149,9 @@ __attribute__((noinline, cold)) static void park_in_catch(struct leat__worker *w
     *leat__worker_current()->face.exceptions_at = held;
 }
 
-static void park_for(struct leat__worker *worker, struct leat__fiber *next, leat__commit_fn *commit,
-                     void *arg)
+static inline __attribute__((always_inline)) void park_for(struct leat__worker *worker,
+                                                           struct leat__fiber *next,
+                                                           leat__commit_fn *commit, void *arg)
 {
     if (leat__worker_in_catch(worker))
         park_in_catch(worker, next, commit, arg);
@@ -122,27 +164,23 @@ void leat__park(leat__commit_fn *commit, void *arg)
     struct leat__worker *worker = leat__worker_current();
 
     leat__check(worker && worker->face.running, "only a task can be parked");
+    leat__probe_count(&worker->face.probe.parks);
     park_for(worker, next_turn(worker), commit, arg);
 }
 
-static bool requeue(struct leat__fiber *fiber, void *arg)
-{
-    struct leat__worker *worker = arg;
-
-    set_state(fiber, LEAT__FIBER_QUEUED);
-    leat__enqueue(worker, fiber);
-    return true;
-}
-
-void leat__give_way(void)
+bool leat__give_way(void)
 {
     struct leat__worker *worker = leat__worker_current();
-    struct leat__fiber *next = next_turn(worker);
+    struct leat__fiber *next;
 
+    if (!worker || !worker->face.running)
+        return false;
+    next = next_turn(worker);
     leat__probe_count(&worker->face.probe.yields);
     if (!next && worker->turns_left > 0)
-        return; /* nobody to give way to, and not yet time to look around */
-    park_for(worker, next, requeue, worker);
+        return true; /* nobody to give way to, and not yet time to look around */
+    park_for(worker, next, NULL, NULL);
+    return true;
 }
 
 void leat__ready(struct leat__fiber *fiber)
@@ -221,7 +259,7 @@ void leat__fiber_main(void *unused)
     struct leat__context *to;
 
     (void)unused;
-    leat__arrive(worker);
+    arrive(worker);
     for (;;) {
         struct leat__fiber *next;
 

@@ -52,6 +52,7 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
         struct leat__worker *worker = &sched->workers[i];
 
         worker->sched = sched;
+        worker->alone = sched->alone;
         err = leat__deque_init(&worker->fresh);
         if (err)
             goto fail_workers;

@@ -67,7 +67,7 @@ struct leat__worker {
     struct leat__fiber  *lifo;    /* the fiber readied last */
     unsigned             lifo_run;
     int                  turns_left; /* until the next look around */
-    leat__commit_fn     *commit;
+    leat__commit_fn     *commit; /* NULL: it gave way, and goes last */
     void                *commit_arg;
     struct leat__fiber  *parking; /* I2: to be committed by the next context */
     struct leat__stack  *dead;    /* I2: to be taken by the next context */
@@ -75,6 +75,7 @@ struct leat__worker {
     unsigned             hot_count;
     struct leat__fiber  *next; /* picked, but it takes the loop to start it */
     int                 *errno_at; /* where this thread's errno lives */
+    bool                 alone;    /* no other worker, so no thieves */
     struct leat__batch   pinned; /* FIFO of fibers that no thief may have */
     struct leat__context context; /* of the loop */
     /* the loop's */

@@ -11,9 +11,7 @@
 
 void leat_yield(void)
 {
-    if (leat__fiber_current())
-        leat__give_way();
-    else
+    if (!leat__give_way())
         sched_yield();
 }
 

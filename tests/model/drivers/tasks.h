@@ -108,8 +108,9 @@ void leat__ready(struct leat__fiber *fiber)
     model_ready(i);
 }
 
-void leat__give_way(void)
+bool leat__give_way(void)
 {
+    return true;
 }
 
 leat_time leat__clock_now(void)
