@@ -17,6 +17,7 @@ struct leat__compute_thread {
     struct leat__compute *pool;
     struct leat__lane    *lane;
     bool                  deep; /* while on the idle list: not napping */
+    unsigned              share; /* posts to take at once, by how long the last ones took */
     LEAT_ATOMIC(uint32_t) woken; /* 0: asleep, or about to be */
     struct leat__thread handle;
 };
@@ -65,6 +66,8 @@ void leat__compute_init(struct leat__compute *pool, unsigned places, unsigned th
 /* All with the lock held. */
 bool leat__compute_want(struct leat__compute *pool);
 bool leat__compute_take(struct leat__compute *pool, struct leat__taken *ret);
+unsigned leat__compute_take_posts(struct leat__compute *pool, struct leat__post **posts,
+                                  unsigned max);
 struct leat__lane *leat__compute_open_lane(struct leat__compute *pool);
 struct leat__compute_thread *leat__compute_pick(struct leat__compute *pool);
 void leat__compute_unlock_after_giving(struct leat__compute *pool);

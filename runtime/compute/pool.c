@@ -223,6 +223,20 @@ bool leat__compute_take(struct leat__compute *pool, struct leat__taken *ret)
     return true;
 }
 
+/* More posts, behind one that was taken: at most a fair share of what is queued. */
+unsigned leat__compute_take_posts(struct leat__compute *pool, struct leat__post **posts,
+                                  unsigned max)
+{
+    /* relaxed, here and below: written under the lock, a hint outside */
+    unsigned fair = load_relaxed(&pool->queued) / (2 * pool->places), count = 0;
+    struct leat__list *node;
+
+    while (count < max && count < fair && (node = leat__list_pop_front(&pool->posts)) != NULL)
+        posts[count++] = leat__list_entry(node, struct leat__post, node);
+    store_relaxed(&pool->queued, load_relaxed(&pool->queued) - count);
+    return count;
+}
+
 static int push(struct leat__compute *pool, struct leat__list *queue, struct leat__list *node)
 {
     struct leat__compute_thread *thread = NULL;

@@ -15,6 +15,7 @@
 #define LEAT__LOOK_NS (10 * LEAT_USEC)
 #endif
 #define SMALL_NS LEAT_USEC
+#define POSTS_MAX 32u
 #define GLANCE_NS (2 * LEAT_USEC)
 #define NAP_NS (100 * LEAT_USEC)
 #ifndef LEAT__NAPS
@@ -165,6 +166,26 @@ static bool steal_or_rest(struct leat__compute *pool, struct leat__compute_threa
     return false;
 }
 
+/* With the lock, which it gives up: run a post that was taken, and with it a share of those behind
+ * it: one while they are long, more and more while they are not worth a lock each. */
+static void run_posts(struct leat__compute *pool, struct leat__compute_thread *thread,
+                      struct leat__post *first)
+{
+    struct leat__post *posts[POSTS_MAX];
+    unsigned count = 1 + leat__compute_take_posts(pool, posts + 1, thread->share);
+    leat_time begin;
+
+    posts[0] = first;
+    unlock_after_finding(pool);
+    begin = leat__clock_now();
+    for (unsigned i = 0; i < count; i++)
+        leat__lane_run(thread->lane, posts[i]->job);
+    if (leat__clock_now() - begin >= count * SMALL_NS)
+        thread->share = 0;
+    else if (thread->share < POSTS_MAX / 2)
+        thread->share = 2 * thread->share + 1;
+}
+
 /* The thread is counted as looking. */
 static void work(struct leat__compute *pool, struct leat__compute_thread *thread)
 {
@@ -179,12 +200,13 @@ static void work(struct leat__compute *pool, struct leat__compute_thread *thread
             leat__compute_count_up(&pool->lookers);
         looking = true;
         if (leat__compute_take(pool, &taken)) {
-            unlock_after_finding(pool);
             looking = false;
-            if (taken.post)
-                leat__lane_run(thread->lane, taken.post->job);
-            else
+            if (taken.post) {
+                run_posts(pool, thread, taken.post);
+            } else {
+                unlock_after_finding(pool);
                 run_call(thread->lane, taken.call);
+            }
             luck = (struct luck){ .last = leat__clock_now() };
         } else if (pool->stopping) {
             break;
