@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* See work.h. Optimised as the peers' own loops are, which their compilers vectorise. */
-#if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3")
-#endif
+/* See work.h. */
 #include "work.h"
 
 #include <math.h>
