@@ -115,7 +115,10 @@ void leat__scope_fail(struct leat__scope *scope, int err)
 
     /* relaxed: join reads it after it acquired the end of every child */
     (void)cas_relaxed(&scope->error, &none, err);
-    if (scope->collect || (err == -ETIMEDOUT && scope->own_deadline <= leat__clock_now()))
+    /* relaxed: who set it walks down the scope, which needs no second walk */
+    if (scope->collect || load_relaxed(&scope->ended))
+        return;
+    if (err == -ETIMEDOUT && scope->own_deadline <= leat__clock_now())
         return;
     leat__bound_end(scope);
 }
