@@ -172,6 +172,19 @@ static struct leat__fiber *steal_fresh(struct leat__worker *worker, struct leat_
     return leat__container_of(first, struct leat__fiber, link);
 }
 
+/* Half of the victim's started ones: the oldest, to run, the others for our own queue. */
+static struct leat__fiber *steal_started(struct leat__worker *worker, struct leat__worker *victim)
+{
+    uint32_t count;
+    struct leat__link *item = leat__runq_steal_half(&victim->runq, &worker->runq, &count);
+
+    if (!item)
+        return NULL;
+    leat__probe_count(&worker->face.probe.steals);
+    leat__probe_add(&worker->face.probe.steal_items, count);
+    return leat__container_of(item, struct leat__fiber, link);
+}
+
 static struct leat__fiber *steal(struct leat__worker *worker)
 {
     struct leat__sched *sched = worker->sched;
@@ -181,8 +194,6 @@ static struct leat__fiber *steal(struct leat__worker *worker)
     for (unsigned i = 0; i < sched->count; i++) {
         struct leat__worker *victim = &sched->workers[(start + i) % sched->count];
         struct leat__fiber *fiber;
-        struct leat__link *item;
-        uint32_t count;
 
         if (victim == worker || leave_alone(victim, now))
             continue;
@@ -192,15 +203,48 @@ static struct leat__fiber *steal(struct leat__worker *worker)
             return fiber;
         if (leat__runq_len(&victim->runq) == 0)
             continue;
-        item = leat__runq_steal_half(&victim->runq, &worker->runq, &count);
-        if (item) {
-            leat__probe_count(&worker->face.probe.steals);
-            leat__probe_add(&worker->face.probe.steal_items, count);
-            return leat__container_of(item, struct leat__fiber, link);
-        }
+        fiber = steal_started(worker, victim);
+        if (fiber)
+            return fiber;
         leat__probe_count(&worker->face.probe.steal_fails);
     }
     return NULL;
+}
+
+/* Has the worker not looked around for so long that it must be computing, or is off its CPU? */
+static bool is_stalled(struct leat__worker *victim, leat_time now)
+{
+    uint64_t looks = leat__probe_read(&victim->face.probe.turns);
+
+    /* relaxed, all: estimates */
+    if (load_relaxed(&victim->watched_looks) != looks) {
+        store_relaxed(&victim->watched_looks, looks);
+        store_relaxed(&victim->watched_since, now);
+        return false;
+    }
+    return now - load_relaxed(&victim->watched_since) >= LEAT__SENTINEL_NS;
+}
+
+/* A worker that always has something to run steals nothing, so what stands behind one that computes
+ * would wait for as long as that does. So at each look around it looks at one of the others, and
+ * takes half of what is queued behind a stalled one. */
+void leat__raid_stalled(struct leat__worker *worker, leat_time now)
+{
+    struct leat__sched *sched = worker->sched;
+    struct leat__worker *victim = &sched->workers[worker->neighbour];
+    struct leat__fiber *fiber;
+
+    worker->neighbour = (worker->neighbour + 1) % sched->count;
+    if (victim == worker || !has_queue(victim) || !is_stalled(victim, now))
+        return;
+    fiber = steal_fresh(worker, victim);
+    if (!fiber) {
+        if (leat__runq_room(&worker->runq) < LEAT__RUNQ_SLOTS)
+            (void)leat__runq_grow(&worker->runq); /* else it takes what fits */
+        fiber = steal_started(worker, victim);
+    }
+    if (fiber)
+        leat__enqueue(worker, fiber);
 }
 
 struct leat__fiber *leat__search(struct leat__worker *worker)

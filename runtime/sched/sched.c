@@ -14,8 +14,10 @@
 
 static void fini_workers(struct leat__sched *sched)
 {
-    for (unsigned i = 0; i < sched->count; i++)
+    for (unsigned i = 0; i < sched->count; i++) {
         leat__deque_fini(&sched->workers[i].fresh);
+        leat__runq_fini(&sched->workers[i].runq);
+    }
 }
 
 int leat__sched_create(struct leat__sched **ret, const struct leat__sched_options *options)
@@ -54,6 +56,8 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
         worker->sched = sched;
         worker->alone = sched->alone;
         err = leat__deque_init(&worker->fresh);
+        if (!err)
+            err = leat__runq_init(&worker->runq);
         if (err)
             goto fail_workers;
         worker->face.index = i;

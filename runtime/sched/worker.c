@@ -33,7 +33,8 @@ void leat__keep_fresh(struct leat__worker *worker, struct leat__fiber *fiber)
         leat__injector_push(&worker->sched->injector, &fiber->link);
 }
 
-/* Put a fiber last in the worker's own queue; half of a full one goes to the injector. */
+/* Put a fiber last in the worker's own queue; half of a full one that cannot grow goes to the
+ * injector. */
 void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
 {
     if (fiber->pinned) {
@@ -49,6 +50,8 @@ void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
     while (!leat__runq_push(&worker->runq, &fiber->link)) {
         struct leat__batch half = { 0 };
 
+        if (leat__runq_grow(&worker->runq))
+            continue;
         leat__runq_take_half(&worker->runq, &half);
         if (half.count > 0)
             leat__injector_push_batch(&worker->sched->injector, &half);
@@ -181,14 +184,18 @@ static void take_injected(struct leat__worker *worker)
 {
     struct leat__injector *injector = &worker->sched->injector;
     uint32_t length = leat__injector_len(injector);
-    uint32_t room = LEAT__RUNQ_SLOTS - leat__runq_len(&worker->runq);
+    uint32_t room = leat__runq_room(&worker->runq);
     uint32_t share = length / worker->sched->count + 1;
     struct leat__batch batch = { 0 };
 
-    if (length == 0 || room == 0)
+    if (length == 0)
         return;
     if (share > LEAT__RUNQ_SLOTS / 2)
         share = LEAT__RUNQ_SLOTS / 2;
+    if (room < share && leat__runq_grow(&worker->runq))
+        room = leat__runq_room(&worker->runq);
+    if (room == 0)
+        return; /* nor is there memory: once some of those in the queue have ended */
     leat__injector_pop_batch(injector, share < room ? share : room, &batch);
     leat__runq_push_batch(&worker->runq, &batch); /* all fit: only we push here */
 }
@@ -258,6 +265,8 @@ static void look_around(struct leat__worker *worker)
     keep_stacks(worker, now);
     take_inbox(worker);
     take_injected(worker);
+    if (!worker->sched->alone)
+        leat__raid_stalled(worker, now);
     fire_timers(worker, now);
     if (trims)
         trim_stacks(worker, now);

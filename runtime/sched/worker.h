@@ -95,6 +95,7 @@ struct leat__worker {
     leat_time            trim_at; /* when pages of stacks shall be taken; LEAT_NEVER: no need */
     leat_time            relieved; /* when it last looked for others that compute */
     struct leat__worker *raided; /* whom the work came from, until its turns were timed */
+    unsigned             neighbour; /* which worker it looks at next: leat__raid_stalled */
     struct leat__random  random;
     struct leat__thread  thread;
 
@@ -146,6 +147,7 @@ void                leat__wake_one(struct leat__sched *sched);
 void                leat__offer(struct leat__worker *worker);
 struct leat__fiber *leat__search(struct leat__worker *worker);
 void                leat__found(struct leat__worker *worker);
+void                leat__raid_stalled(struct leat__worker *worker, leat_time now);
 void                leat__idle(struct leat__worker *worker);
 bool                leat__idle_rest(struct leat__worker *worker, leat_time *ret_due);
 void                leat__idle_rise(struct leat__worker *worker);

@@ -11,8 +11,10 @@ static struct leat__runq ring, other;
 
 static void reset(uint64_t start)
 {
-    leat__runq_init(&ring);
-    leat__runq_init(&other);
+    leat__runq_fini(&ring);
+    leat__runq_fini(&other);
+    assert_ok(leat__runq_init(&ring));
+    assert_ok(leat__runq_init(&other));
     store_relaxed(&ring.head, start); /* relaxed: no other thread */
     store_relaxed(&ring.tail, start);
 }
@@ -76,6 +78,43 @@ LEAT_TEST(runq, batch_that_does_not_fit_keeps_its_rest)
     expect_eq(item_take(leat__batch_pop(&batch)), 0);
     expect_eq(items_take(&batch), SLOTS - 1);
     items_destroy(items, SLOTS + 10);
+}
+
+LEAT_TEST(runq, full_ring_grows_and_keeps_the_order)
+{
+    struct item *items = items_create(SLOTS * 5 / 2);
+
+    reset(777);
+    fill(&ring, items, SLOTS);
+    for (uint32_t i = 0; i < SLOTS / 2; i++)
+        expect_eq(item_take(leat__runq_pop(&ring)), i);
+    fill(&ring, items + SLOTS, SLOTS / 2); /* it wraps */
+    expect_eq(leat__runq_room(&ring), 0);
+    expect(leat__runq_grow(&ring));
+    expect_eq(leat__runq_room(&ring), SLOTS);
+    fill(&ring, items + SLOTS + SLOTS / 2, SLOTS);
+    for (uint32_t i = SLOTS / 2; i < SLOTS * 5 / 2; i++)
+        expect_eq(item_take(leat__runq_pop(&ring)), i);
+    expect_null(leat__runq_pop(&ring));
+    items_destroy(items, SLOTS * 5 / 2);
+}
+
+LEAT_TEST(runq, thief_takes_no_more_than_a_batch)
+{
+    struct item *items = items_create(SLOTS * 4);
+    struct leat__batch batch = { 0 };
+    uint32_t count;
+
+    reset(0);
+    expect(leat__runq_grow(&ring) && leat__runq_grow(&ring));
+    expect(leat__runq_grow(&other) && leat__runq_grow(&other));
+    fill(&ring, items, SLOTS * 4);
+    expect_eq(item_take(leat__runq_steal_half(&ring, &other, &count)), 0);
+    expect_eq(count, SLOTS);
+    leat__runq_pop_batch(&ring, UINT32_MAX, &batch);
+    leat__runq_pop_batch(&other, UINT32_MAX, &batch);
+    expect_eq(items_take(&batch), SLOTS * 4 - 1);
+    items_destroy(items, SLOTS * 4);
 }
 
 LEAT_TEST(runq, thief_takes_half_rounded_up_and_keeps_the_order)
@@ -153,7 +192,7 @@ LEAT_TEST(runq, storm_of_thieves_takes_each_item_once)
     store_relaxed(&thieves_started, 0); /* relaxed: no other thread yet */
     store_relaxed(&taken, 0);
     for (unsigned i = 0; i <= THIEVES; i++)
-        leat__runq_init(&rings[i]);
+        assert_ok(leat__runq_init(&rings[i]));
     threads_start(threads, THIEVES, thieve, NULL);
     for (uint32_t i = 0; i < STORM; i++) {
         struct leat__link *link = i % 5 == 0 ? leat__runq_pop(&rings[0]) : NULL;
@@ -162,6 +201,10 @@ LEAT_TEST(runq, storm_of_thieves_takes_each_item_once)
         if (link)
             item_take(link);
         while (!leat__runq_push(&rings[0], &items[i].link)) {
+            if (i % 3 == 0 && rings[0].ring->mask < SLOTS * 8) {
+                expect(leat__runq_grow(&rings[0]));
+                continue;
+            }
             leat__runq_take_half(&rings[0], &batch);
             n += items_take(&batch);
         }
@@ -172,5 +215,7 @@ LEAT_TEST(runq, storm_of_thieves_takes_each_item_once)
         (void)fetch_add_relaxed(&taken, 1); /* relaxed: a count */
     }
     threads_join(threads, THIEVES);
+    for (unsigned i = 0; i <= THIEVES; i++)
+        leat__runq_fini(&rings[i]);
     items_destroy(items, STORM);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* model: flags -DLEAT__RUNQ_SLOTS=4u
+/* model: sources lockfree/runq.c
+ * model: flags -DLEAT__RUNQ_SLOTS=4u
  *
- * The run queue, with four slots: owner against thieves. */
+ * The run queue, which starts with four slots: owner against thieves. */
 #include "items.h"
 #include "lockfree/runq.h"
 
@@ -10,8 +11,9 @@ static struct leat__runq owner_ring, thief_ring[2];
 static void reset(uint64_t start)
 {
     items_reset();
-    memset(&owner_ring, 0, sizeof owner_ring);
-    memset(thief_ring, 0, sizeof thief_ring);
+    model_check(leat__runq_init(&owner_ring) == 0);
+    for (int i = 0; i < 2; i++)
+        model_check(leat__runq_init(&thief_ring[i]) == 0);
     owner_ring.head = owner_ring.tail = start; /* as after `start` items */
 }
 
@@ -27,6 +29,9 @@ static void drain_all(int n)
     drain(&thief_ring[0]);
     drain(&thief_ring[1]);
     items_check_taken(n);
+    leat__runq_fini(&owner_ring);
+    leat__runq_fini(&thief_ring[0]);
+    leat__runq_fini(&thief_ring[1]);
 }
 
 static void steal_once(void *arg)
@@ -42,6 +47,17 @@ static void steal_once(void *arg)
 static void steal_and_run(void *arg)
 {
     steal_once(arg);
+    drain(arg);
+}
+
+static void steal_and_run_what_there_is(void *arg)
+{
+    uint32_t count = 99;
+    struct leat__link *link = leat__runq_steal_half(&owner_ring, arg, &count);
+
+    model_check(link ? count >= 1 && count <= 3 : count == 0);
+    if (link)
+        item_take(link);
     drain(arg);
 }
 
@@ -126,6 +142,38 @@ MODEL_DRIVER(runq_full_ring_is_halved_against_a_thief, .preemptions = 3)
     model_spawn(steal_and_run, &thief_ring[0]);
     model_run();
     drain_all(7);
+}
+
+/* Starts with a full ring, which grows. */
+static void grow_and_push(void *arg)
+{
+    (void)arg;
+    model_check(leat__runq_grow(&owner_ring));
+    for (int i = 4; i < 6; i++)
+        model_check(leat__runq_push(&owner_ring, item_make(i)));
+}
+
+MODEL_DRIVER(runq_grows_under_a_thief)
+{
+    reset(3);
+    for (int i = 0; i < 4; i++)
+        model_check(leat__runq_push(&owner_ring, item_make(i)));
+    model_spawn(grow_and_push, NULL);
+    model_spawn(steal_and_run_what_there_is, &thief_ring[0]);
+    model_run();
+    drain_all(6);
+}
+
+MODEL_DRIVER(runq_grows_under_two_thieves, .preemptions = 1)
+{
+    reset(3);
+    for (int i = 0; i < 4; i++)
+        model_check(leat__runq_push(&owner_ring, item_make(i)));
+    model_spawn(grow_and_push, NULL);
+    model_spawn(steal_and_run_what_there_is, &thief_ring[0]);
+    model_spawn(steal_and_run_what_there_is, &thief_ring[1]);
+    model_run();
+    drain_all(6);
 }
 
 static void push_batch_pop_batch(void *arg)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* model: sources lockfree/lock.c lockfree/idle.c lockfree/injector.c lockfree/deque.c sched/idle.c
+/* model: sources lockfree/lock.c lockfree/idle.c lockfree/injector.c lockfree/deque.c lockfree/runq.c
+ * model: sources sched/idle.c
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RUNQ_SLOTS=4u -DLEAT__DEQUE_SLOTS=2u
  * model: flags -DLEAT__SPIN_PAUSES=0
  *
@@ -162,6 +163,7 @@ static void reset(unsigned count, leat_time turn)
         pollers[i].sleep = sleep_until;
         pollers[i].wake = wake;
         model_check(leat__deque_init(&workers[i].fresh) == 0);
+        model_check(leat__runq_init(&workers[i].runq) == 0);
     }
     for (int i = 0; i < FIBERS; i++)
         fibers[i].stack = &stack;
