@@ -5,8 +5,8 @@
  * cancels in its inbox, its timers, the task it readied last. Workers that look around notice who
  * has not (a count that stands still, at most once each LEAT__RELIEF_NS), take the reactor's token,
  * and ready what they find in their own queues. Its run queue is raided more often than that
- * (leat__raid_stalled); pinned tasks stay, that is what they asked for. Where the kernel hands completions to the
- * ring's own thread only, that thread gets a signal first (poller->nudge).
+ * (leat__raid_stalled); pinned tasks stay, that is what they asked for. Where the kernel hands
+ * completions to the ring's own thread only, that thread gets a signal first (poller->nudge).
  *
  * Somebody must look: while a worker is awake and has declined to offer its queue there is a
  * sentinel (idle.c); the watching thread (observe) sees to the rest, by noticing too, and by waking

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* model: sources lockfree/lock.c lockfree/idle.c lockfree/injector.c lockfree/deque.c lockfree/runq.c
- * model: sources sched/idle.c
+/* model: sources lockfree/lock.c lockfree/idle.c lockfree/injector.c lockfree/deque.c
+ * model: sources lockfree/runq.c sched/idle.c
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RUNQ_SLOTS=4u -DLEAT__DEQUE_SLOTS=2u
  * model: flags -DLEAT__SPIN_PAUSES=0
  *
