@@ -227,7 +227,8 @@ static inline uint32_t leat__runq_take_half(struct leat__runq *q, struct leat__b
 
 /* Thief. Takes half of the items of `from`, rounded up, but no more than SLOTS: the first is
  * returned, to run now, the others go to the end of `to`, the caller's own ring, as far as there
- * is room. *ret_count is how many were taken in all. Returns NULL when there was nothing to take. */
+ * is room. *ret_count is how many were taken in all. Returns NULL when there was nothing to
+ * take. */
 static inline struct leat__link *leat__runq_steal_half(struct leat__runq *from,
                                                        struct leat__runq *to, uint32_t *ret_count)
 {
