@@ -142,3 +142,47 @@ LEAT_TEST_TASK(semaphore, cancels_at_random_instants_lose_no_permit)
         expect_eq(leat_semaphore_available(&semaphore), 5u);
     }
 }
+
+struct crowd {
+    struct leat_semaphore semaphore;
+    int                   begun, most;
+};
+
+static int pass_through(void *arg)
+{
+    struct crowd *crowd = arg;
+    int begun = __atomic_add_fetch(&crowd->begun, 1, __ATOMIC_RELAXED), err;
+    int most = __atomic_load_n(&crowd->most, __ATOMIC_RELAXED);
+
+    while (begun > most && !__atomic_compare_exchange_n(&crowd->most, &most, begun, true,
+                                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        ;
+    err = leat_semaphore_acquire(&crowd->semaphore, 1);
+    if (err)
+        return err;
+    leat_yield();
+    leat_semaphore_release(&crowd->semaphore, 1);
+    __atomic_sub_fetch(&crowd->begun, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+enum { CROWD = 20000 };
+
+static int send_a_crowd_through(void *arg)
+{
+    LEAT_SCOPE(scope);
+
+    for (int i = 0; i < CROWD; i++)
+        leat_spawn(&scope, pass_through, arg);
+    return leat_scope_join(&scope);
+}
+
+/* A task that has begun needs a stack: few of them do, though all of them are there. */
+LEAT_TEST(semaphore, a_crowd_begins_no_faster_than_it_gets_through)
+{
+    struct crowd crowd = { .begun = 0 };
+
+    leat_semaphore_init(&crowd.semaphore, 10);
+    expect_ok(leat_run(send_a_crowd_through, &crowd, LEAT_OPTIONS(.workers = 1)));
+    expect_lt(crowd.most, CROWD / 4);
+}
