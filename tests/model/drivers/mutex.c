@@ -140,6 +140,34 @@ MODEL_DRIVER(mutex_cancel_against_hand_over, .weak_preemptions = 1)
     check_unlocked();
 }
 
+static void lock_or_be_late(void *arg)
+{
+    int err = leat_mutex_lock(&mutex);
+
+    (void)arg;
+    model_check(err == 0 || err == -ETIMEDOUT);
+    if (!err)
+        section();
+}
+
+static void fire(void *arg)
+{
+    (void)arg;
+    tasks_fire(2);
+}
+
+MODEL_DRIVER(mutex_deadline_against_unlock, .weak_preemptions = 1)
+{
+    reset(&scope);
+    scope.deadline = scope.own_deadline = LEAT_SEC;
+    selves[1].scope = NULL;
+    model_spawn(lock_surely, NULL);
+    model_spawn(lock_or_be_late, NULL);
+    model_spawn(fire, NULL);
+    model_run();
+    check_unlocked();
+}
+
 static void lock_and_reuse_the_memory(void *arg)
 {
     (void)arg;

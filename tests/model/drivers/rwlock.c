@@ -109,6 +109,36 @@ MODEL_DRIVER(rwlock_cancel_against_unlock, .weak_preemptions = 1)
     check_free();
 }
 
+static void write_or_be_late(void *arg)
+{
+    int err = leat_rwlock_lock_write(&rwlock);
+
+    (void)arg;
+    model_check(err == 0 || err == -ETIMEDOUT);
+    if (!err) {
+        model_plain_write(&value);
+        leat_rwlock_unlock_write(&rwlock);
+    }
+}
+
+static void fire(void *arg)
+{
+    (void)arg;
+    tasks_fire(2);
+}
+
+MODEL_DRIVER(rwlock_deadline_against_unlock, .weak_preemptions = 1)
+{
+    reset(&scope);
+    scope.deadline = scope.own_deadline = LEAT_SEC;
+    selves[1].scope = NULL;
+    model_spawn(write_it, NULL);
+    model_spawn(write_or_be_late, NULL);
+    model_spawn(fire, NULL);
+    model_run();
+    check_free();
+}
+
 static void unlock_write(void *arg)
 {
     (void)arg;

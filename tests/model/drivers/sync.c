@@ -150,6 +150,32 @@ MODEL_DRIVER(semaphore_is_not_touched_after_its_last_permit_was_taken)
     check_poison(&semaphore, sizeof semaphore);
 }
 
+static void acquire_or_be_late(void *arg)
+{
+    int err = leat_semaphore_acquire(&semaphore, 1);
+
+    (void)arg;
+    model_check(err == 0 || err == -ETIMEDOUT);
+    held += !err;
+}
+
+static void fire(void *arg)
+{
+    (void)arg;
+    tasks_fire(1);
+}
+
+MODEL_DRIVER(semaphore_deadline_against_release, .weak_preemptions = 1)
+{
+    reset(0, &scope);
+    scope.deadline = scope.own_deadline = LEAT_SEC;
+    model_spawn(acquire_or_be_late, NULL);
+    model_spawn(release, (void *)(intptr_t)1);
+    model_spawn(fire, NULL);
+    model_run();
+    check_permits(1);
+}
+
 /* ---- wait groups ---- */
 
 static void mark_and_done(void *arg)
@@ -193,7 +219,7 @@ MODEL_DRIVER(waitgroup_waits_for_all_and_is_not_touched_after)
     check_poison(&group, sizeof group);
 }
 
-MODEL_DRIVER(waitgroup_wakes_all_who_wait)
+MODEL_DRIVER(waitgroup_wakes_all_who_wait, .weak_preemptions = 1)
 {
     reset(0, NULL);
     leat_waitgroup_add(&group, 1);
@@ -203,7 +229,7 @@ MODEL_DRIVER(waitgroup_wakes_all_who_wait)
     model_run();
 }
 
-MODEL_DRIVER(waitgroup_cancel_against_done)
+MODEL_DRIVER(waitgroup_cancel_against_done, .weak_preemptions = 1)
 {
     reset(0, &scope);
     leat_waitgroup_add(&group, 1);
