@@ -4,11 +4,14 @@
  * An arena is one mapping of up to 1,024 slots. A slot is *bare* (no pages, nothing written: fresh,
  * or trimmed), *warm* (free, header and pages there) or *out*. Fresh and trimmed are one state, so
  * there is one way to bring a slot up, and taking addresses is the same as reusing them. What a
- * bare slot is must be told from outside of it, hence the bitmaps.
+ * bare slot is must be told from outside of it, hence the bitmaps; and neither finding out which
+ * slots are warm nor taking their pages may touch those pages. (A list through the headers was
+ * tried: a million sleepers' stacks come back in random order, and the walk from the coldest one
+ * missed the cache and the TLB at each step, and found no two neighbours to give back together.)
  *
  * INVARIANTS
- * I1  A slot's bare bit is set, or it is in the warm list, or out, or in the hands of the one
- *     trimmer; never two of these.
+ * I1  A slot's bare bit is set, or its warm bit, or it is out, or its dropping bit is set, in the
+ *     hands of the one trimmer; never two of these.
  * I2  A guard once installed stays until the arena is unmapped: MADV_DONTNEED leaves guard markers
  *     and protections alone.
  * I3  Lock held: no system call but mmap of an arena. Guards, page faults and trimming are done on
@@ -54,12 +57,13 @@ enum {
 struct leat__stack_arena {
     struct leat__stack_arena *next;      /* constant once the arena is in the list */
     struct leat__stack_arena *next_bare; /* in stacks->bare */
-    struct leat__stack_arena *next_drop; /* the trimmer's list of those it drops pages in */
-    bool in_drop;
+    struct leat__stack_arena *next_warm, *prev_warm; /* from stacks->warm to stacks->coldest */
     char *base;
     size_t slots;
     size_t bare_count;
+    size_t warm_count;
     uint64_t bare[ARENA_WORDS];
+    uint64_t warm[ARENA_WORDS];
     uint64_t dropping[ARENA_WORDS]; /* the trimmer's */
     bool guarded[ARENA_SLOTS_MAX];  /* the slot's holder's; bytes, since bits would be shared */
 };
@@ -163,15 +167,24 @@ static char *slot_base(const struct leat__stacks *stacks, const struct leat__sta
     return arena->base + slot * stacks->stride;
 }
 
+/* Where the slot's header is. */
+static struct leat__stack *header_of(const struct leat__stacks *stacks,
+                                     const struct leat__stack_arena *arena, size_t slot)
+{
+    size_t colour = slot % LEAT__STACK_COLOURS * LEAT__STACK_COLOUR_BYTES;
+
+    return (struct leat__stack *)(void *)(slot_base(stacks, arena, slot + 1) - colour -
+                                          sizeof(struct leat__stack));
+}
+
 /* Make the slot a warm one. Touches its top page, and installs its guard if the claim says so.
  * Returns whether that went well. */
 static bool bring_up(struct leat__stacks *stacks, const struct claim *claim,
                      struct leat__stack **ret)
 {
     char *base = slot_base(stacks, claim->arena, claim->slot);
-    size_t colour = claim->slot % LEAT__STACK_COLOURS * LEAT__STACK_COLOUR_BYTES;
-    char *top = base + stacks->stride - colour - sizeof(struct leat__stack);
-    struct leat__stack *stack = (struct leat__stack *)(void *)top;
+    struct leat__stack *stack = header_of(stacks, claim->arena, claim->slot);
+    char *top = (char *)stack;
     bool fine = true;
 
     if (claim->guard) {
@@ -278,25 +291,73 @@ static size_t claim_slots(struct leat__stacks *stacks, struct claim *claims, siz
     return n;
 }
 
-/* Take up to max warm ones, before *batch. Lock held. */
+/* The arena has warm slots from now on: the first to be taken from, the last to be trimmed. Lock
+ * held, as below. */
+static void list_warm(struct leat__stacks *stacks, struct leat__stack_arena *arena)
+{
+    arena->next_warm = stacks->warm;
+    arena->prev_warm = NULL;
+    if (stacks->warm)
+        stacks->warm->prev_warm = arena;
+    else
+        stacks->coldest = arena;
+    stacks->warm = arena;
+}
+
+static void unlist_warm(struct leat__stacks *stacks, struct leat__stack_arena *arena)
+{
+    if (arena->prev_warm)
+        arena->prev_warm->next_warm = arena->next_warm;
+    else
+        stacks->warm = arena->next_warm;
+    if (arena->next_warm)
+        arena->next_warm->prev_warm = arena->prev_warm;
+    else
+        stacks->coldest = arena->prev_warm;
+}
+
+/* That many of the arena's slots are warm no longer. */
+static void count_cooled(struct leat__stacks *stacks, struct leat__stack_arena *arena, size_t n)
+{
+    arena->warm_count -= n;
+    stacks->counts.warm -= n;
+    if (arena->warm_count == 0)
+        unlist_warm(stacks, arena);
+}
+
+/* Take up to max of the warm slots of one word, before *batch. */
+static unsigned take_of_word(struct leat__stacks *stacks, struct leat__stack_arena *arena,
+                             size_t word, struct leat__stack **batch, unsigned max)
+{
+    unsigned n = 0;
+
+    for (; n < max && arena->warm[word]; n++) {
+        size_t slot = word * 64 + leat__bit_low(arena->warm[word]);
+        struct leat__stack *stack = header_of(stacks, arena, slot);
+
+        arena->warm[word] &= arena->warm[word] - 1;
+        stack->next = *batch;
+        *batch = stack;
+        if (!arena->guarded[slot])
+            stacks->counts.unguarded++;
+    }
+    return n;
+}
+
+/* Take up to max warm ones, before *batch. */
 static unsigned take_warm(struct leat__stacks *stacks, struct leat__stack **batch, unsigned max)
 {
     unsigned n = 0;
 
-    for (; n < max && stacks->warm; n++) {
-        struct leat__stack *stack = stacks->warm;
+    while (n < max && stacks->warm) {
+        struct leat__stack_arena *arena = stacks->warm;
+        unsigned taken = 0;
 
-        stacks->warm = stack->next;
-        if (stacks->warm)
-            stacks->warm->prev = NULL;
-        else
-            stacks->coldest = NULL;
-        stack->next = *batch;
-        *batch = stack;
-        if (!stack->arena->guarded[stack->slot])
-            stacks->counts.unguarded++;
+        for (size_t word = 0; word < ARENA_WORDS && n + taken < max; word++)
+            taken += take_of_word(stacks, arena, word, batch, max - n - taken);
+        count_cooled(stacks, arena, taken);
+        n += taken;
     }
-    stacks->counts.warm -= n;
     if (stacks->counts.warm < stacks->low)
         stacks->low = stacks->counts.warm;
     return n;
@@ -354,15 +415,18 @@ static void drop_pages(struct leat__stacks *stacks, struct leat__stack_arena *ar
             continue;
         }
 
-        while (end < arena->slots && (arena->dropping[end / 64] >> end % 64 & 1))
+        while (end < arena->slots && (arena->dropping[end / 64] >> end % 64 & 1)) {
+            if (RUNNING_ON_VALGRIND)
+                VALGRIND_STACK_DEREGISTER(header_of(stacks, arena, end)->valgrind_id);
             end++;
+        }
         if (end > slot)
             madvise(slot_base(stacks, arena, slot), (end - slot) * stacks->stride, MADV_DONTNEED);
         slot = end + 1;
     }
 }
 
-/* The marked slots are bare now. Lock held. */
+/* The marked slots are bare now. Lock held, as below. */
 static void mark_bare(struct leat__stacks *stacks, struct leat__stack_arena *arena)
 {
     size_t added = 0;
@@ -378,58 +442,47 @@ static void mark_bare(struct leat__stacks *stacks, struct leat__stack_arena *are
     stacks->counts.trimmed += added;
 }
 
-/* Make these warm ones bare. Called by the one trimmer, without the lock. */
-static void trim(struct leat__stacks *stacks, struct leat__stack *cold)
+/* Mark up to max warm slots of the arena, the highest first: those that are taken last. Returns how
+ * many. */
+static size_t mark_dropping(struct leat__stacks *stacks, struct leat__stack_arena *arena,
+                            size_t max)
 {
-    struct leat__stack_arena *touched = NULL;
+    size_t n = 0;
 
-    while (cold) {
-        struct leat__stack_arena *arena = cold->arena;
-        struct leat__stack *next = cold->next;
-
-        VALGRIND_STACK_DEREGISTER(cold->valgrind_id);
-        arena->dropping[cold->slot / 64] |= UINT64_C(1) << cold->slot % 64;
-        if (!arena->in_drop) {
-            arena->in_drop = true;
-            arena->next_drop = touched;
-            touched = arena;
+    for (size_t word = ARENA_WORDS; word-- > 0 && n < max;) {
+        if (leat__bit_count(arena->warm[word]) <= max - n) {
+            n += leat__bit_count(arena->warm[word]);
+            arena->dropping[word] = arena->warm[word];
+            arena->warm[word] = 0;
         }
-        cold = next;
+        for (; arena->warm[word] && n < max; n++) {
+            uint64_t bit = UINT64_C(1) << leat__bit_high(arena->warm[word]);
+
+            arena->warm[word] &= ~bit;
+            arena->dropping[word] |= bit;
+        }
     }
-    for (struct leat__stack_arena *arena = touched; arena; arena = arena->next_drop)
-        drop_pages(stacks, arena);
-    pthread_mutex_lock(&stacks->lock);
-    for (struct leat__stack_arena *arena = touched; arena; arena = arena->next_drop) {
-        arena->in_drop = false;
-        mark_bare(stacks, arena);
-    }
-    stacks->trimming = false;
-    pthread_mutex_unlock(&stacks->lock);
+    count_cooled(stacks, arena, n);
+    return n;
 }
 
-/* Cut off the coldest ones. Lock held. */
-static struct leat__stack *cut_cold(struct leat__stacks *stacks, size_t count)
+/* Make up to max warm ones bare, of the arenas that have had some for longest. Called by the one
+ * trimmer, with the lock, which is let go meanwhile. */
+static void trim(struct leat__stacks *stacks, size_t max)
 {
-    struct leat__stack *cold = NULL;
+    while (max > 0 && stacks->coldest) {
+        struct leat__stack_arena *arena = stacks->coldest;
 
-    for (size_t i = 0; i < count; i++) {
-        struct leat__stack *stack = stacks->coldest;
-
-        stacks->coldest = stack->prev;
-        stack->next = cold;
-        cold = stack;
+        max -= mark_dropping(stacks, arena, max);
+        pthread_mutex_unlock(&stacks->lock);
+        drop_pages(stacks, arena);
+        pthread_mutex_lock(&stacks->lock);
+        mark_bare(stacks, arena);
     }
-    if (stacks->coldest)
-        stacks->coldest->next = NULL;
-    else
-        stacks->warm = NULL;
-    stacks->counts.warm -= count;
-    return cold;
 }
 
 leat_time leat__stacks_trim(struct leat__stacks *stacks, size_t max)
 {
-    struct leat__stack *cold = NULL;
     leat_time again = LEAT_NEVER;
     size_t warm, idle;
 
@@ -445,22 +498,23 @@ leat_time leat__stacks_trim(struct leat__stacks *stacks, size_t max)
             idle = max;
             again = 0;
         }
-        cold = cut_cold(stacks, idle);
-        stacks->trimming = cold != NULL;
-        stacks->low = again == 0 ? stacks->low - idle : stacks->counts.warm;
-        if (again != 0 && stacks->counts.warm <= stacks->keep)
+        stacks->low = again == 0 ? stacks->low - idle : warm - idle;
+        if (again != 0 && warm - idle <= stacks->keep)
             again = LEAT_NEVER;
+        stacks->trimming = true;
+        trim(stacks, idle);
+        stacks->trimming = false;
     }
     pthread_mutex_unlock(&stacks->lock);
-    if (cold)
-        trim(stacks, cold);
     return again;
 }
 
-void leat__stacks_put(struct leat__stacks *stacks, struct leat__stack *batch)
+bool leat__stacks_put(struct leat__stacks *stacks, struct leat__stack *batch)
 {
+    bool many;
+
     if (!batch)
-        return;
+        return false;
 #if LEAT__TSAN
     for (struct leat__stack *stack = batch; stack; stack = stack->next) {
         if (stack->tsan_fiber)
@@ -469,21 +523,18 @@ void leat__stacks_put(struct leat__stacks *stacks, struct leat__stack *batch)
     }
 #endif
     pthread_mutex_lock(&stacks->lock);
-    while (batch) {
-        struct leat__stack *next = batch->next;
+    for (; batch; batch = batch->next) {
+        struct leat__stack_arena *arena = batch->arena;
 
-        batch->next = stacks->warm;
-        batch->prev = NULL;
-        if (stacks->warm)
-            stacks->warm->prev = batch;
-        else
-            stacks->coldest = batch;
-        stacks->warm = batch;
+        if (arena->warm_count++ == 0)
+            list_warm(stacks, arena);
+        arena->warm[batch->slot / 64] |= UINT64_C(1) << batch->slot % 64;
         stacks->counts.warm++;
         stacks->counts.out--;
-        batch = next;
     }
+    many = stacks->counts.warm > stacks->keep;
     pthread_mutex_unlock(&stacks->lock);
+    return many;
 }
 
 void leat__stacks_count(struct leat__stacks *stacks, struct leat__stack_counts *ret)
@@ -525,13 +576,13 @@ int leat__stacks_init(struct leat__stacks *stacks, size_t usable_bytes)
 void leat__stacks_fini(struct leat__stacks *stacks)
 {
     leat__check(stacks->counts.out == 0, "give every stack back before its source is ended");
-    for (struct leat__stack *stack = stacks->warm; stack && RUNNING_ON_VALGRIND;
-         stack = stack->next)
-        VALGRIND_STACK_DEREGISTER(stack->valgrind_id);
     while (stacks->arenas) {
         struct leat__stack_arena *arena = stacks->arenas;
 
         stacks->arenas = arena->next;
+        for (size_t slot = 0; slot < arena->slots && RUNNING_ON_VALGRIND; slot++)
+            if (arena->warm[slot / 64] >> slot % 64 & 1)
+                VALGRIND_STACK_DEREGISTER(header_of(stacks, arena, slot)->valgrind_id);
         munmap(arena->base, arena->slots * stacks->stride);
         free(arena);
     }

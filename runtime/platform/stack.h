@@ -21,9 +21,9 @@
  *
  * The source is meant to be asked for batches; a worker keeps its hot ones itself and hands them
  * over from task to task. What came back and was not needed for a while loses its pages, many
- * stacks in one system call, when somebody has time for it (leat__stacks_trim). Doing it where they
- * come back was tried: a million tasks that end together then give back their pages while others
- * wait, and programs that go in waves fault in the same pages again.
+ * stacks in one system call, when somebody has nothing else to do (leat__stacks_trim). Doing it
+ * where they come back was tried: a million tasks that end together then give back their pages
+ * while others wait, and programs that go in waves fault in the same pages again.
  *
  * Threads: get, put and count from any; a stack in hand belongs to its holder. */
 #ifndef LEAT_PLATFORM_STACK_H
@@ -51,8 +51,7 @@ struct leat__stack {
     void *tsan_fiber;     /* TSan builds: the fiber that last ran here */
     unsigned valgrind_id; /* its number for this stack */
     unsigned slot;        /* in the arena */
-    struct leat__stack *prev; /* in the source's list of warm ones */
-    uint64_t reserved;
+    uint64_t reserved[2];
 };
 
 /* How overflow is stopped, best first. */
@@ -73,10 +72,10 @@ struct leat__stack_counts {
 
 struct leat__stacks {
     pthread_mutex_t lock;             /* guards all below but the constants */
-    struct leat__stack *warm;         /* free with their pages, hottest first */
-    struct leat__stack *coldest;      /* the last of them */
     struct leat__stack_arena *arenas; /* all */
     struct leat__stack_arena *bare;   /* those with slots that have no pages */
+    struct leat__stack_arena *warm;   /* those with free slots that have, the latest first */
+    struct leat__stack_arena *coldest; /* the last of them */
     struct leat__stack_counts counts;
     size_t arena_slots; /* of the next arena */
     size_t low;         /* the fewest warm ones there have been in this period */
@@ -102,12 +101,13 @@ void leat__stacks_fini(struct leat__stacks *stacks);
 int leat__stacks_get(struct leat__stacks *stacks, struct leat__stack **ret, unsigned want);
 
 /* Give back a batch linked by next; NULL is fine. Nothing may run on them any more: a fiber that
- * ends can't give back the stack it stands on, the next context does it. */
-void leat__stacks_put(struct leat__stacks *stacks, struct leat__stack *batch);
+ * ends can't give back the stack it stands on, the next context does it. Returns whether so many
+ * are free now that leat__stacks_trim is to be called after LEAT__STACKS_PERIOD_NS. */
+bool leat__stacks_put(struct leat__stacks *stacks, struct leat__stack *batch);
 
-/* Take the pages of up to `max` stacks that lay free for a whole period, coldest first; `keep` are
- * left alone. To be called about every LEAT__STACKS_PERIOD_NS by somebody who has a moment (0.3 us
- * a stack where neighbours are cold, 1.9 where not) while stacks come back. Returns after how
+/* Take the pages of up to `max` stacks that lay free for a whole period; `keep` are left alone.
+ * To be called about every LEAT__STACKS_PERIOD_NS by somebody who has a moment (0.3 us a stack
+ * where its neighbours go with it, 1.9 where not) while stacks come back. Returns after how
  * long to call again: 0 when there is more, LEAT_NEVER when there is no need until the next put. */
 #define LEAT__STACKS_PERIOD_NS (500 * LEAT_MSEC)
 leat_time leat__stacks_trim(struct leat__stacks *stacks, size_t max);

@@ -338,6 +338,7 @@ static __attribute__((noinline)) void ring(struct leat__sched *sched)
 static leat_time lie_down(struct leat__worker *worker)
 {
     struct leat__sched *sched = worker->sched;
+    leat_time due = leat__time_min(worker->due, worker->trim_at);
     bool look;
 
     /* before we count as asleep, or offers would wake us */
@@ -353,9 +354,7 @@ static leat_time lie_down(struct leat__worker *worker)
     if (worker->sentinel && retreat(sched))
         worker->sentinel = false;
     leat__probe_count(&worker->face.probe.sleeps);
-    return worker->sentinel
-               ? leat__time_min(worker->due, leat__clock_now() + LEAT__SENTINEL_NS)
-               : worker->due;
+    return worker->sentinel ? leat__time_min(due, leat__clock_now() + LEAT__SENTINEL_NS) : due;
 }
 
 /* Count it as awake; `slept`: for how long it was not. */

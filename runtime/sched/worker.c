@@ -135,8 +135,7 @@ static void keep_stacks(struct leat__worker *worker, leat_time now)
     worker->hot_count = LEAT__STACKS_HOT / 2;
     last->next = NULL;
     leat__probe_count(&worker->face.probe.stack_puts);
-    leat__stacks_put(&worker->sched->stacks, batch);
-    if (worker->trim_at == LEAT_NEVER)
+    if (leat__stacks_put(&worker->sched->stacks, batch) && worker->trim_at == LEAT_NEVER)
         worker->trim_at = leat__time_add(now, LEAT__STACKS_PERIOD_NS);
 }
 
@@ -250,17 +249,21 @@ static void fire_timers(struct leat__worker *worker, leat_time now)
     worker->due = worker->ticker->fire(worker->ticker, now);
 }
 
+/* Take pages of free stacks. To be done by a worker that has nothing to run and no timer to fire:
+ * while a million sleepers end, each at its time, those who are due would wait for it. One that has
+ * something to do all the time does it now and then all the same, LEAT__STACKS_TRIM at a time once
+ * in LEAT__STACKS_OVERDUE_NS, so that it too comes down to what it needs. */
 static void trim_stacks(struct leat__worker *worker, leat_time now)
 {
     leat_time again = leat__stacks_trim(&worker->sched->stacks, LEAT__STACKS_TRIM);
 
-    worker->trim_at = leat__time_add(now, again > 0 ? again : LEAT__STACKS_TRIM_NS);
+    worker->trim_at = leat__time_add(now, again);
 }
 
 static void look_around(struct leat__worker *worker)
 {
     leat_time now = leat__clock_now();
-    bool trims = now >= worker->trim_at;
+    bool trims = now - LEAT__STACKS_OVERDUE_NS >= worker->trim_at;
 
     leat__probe_count(&worker->face.probe.turns);
     calibrate(worker, now);
@@ -274,7 +277,6 @@ static void look_around(struct leat__worker *worker)
         trim_stacks(worker, now);
     if (trims || worker->due <= now) /* the turns are not to blame for the time that took */
         worker->face.looked = leat__clock_now();
-    worker->due = leat__time_min(worker->due, worker->trim_at);
     leat__probe_count(&worker->face.probe.polls);
     worker->poller->poll(worker->poller);
     if (worker->sched->relief && now - worker->relieved >= LEAT__RELIEF_NS)
@@ -301,9 +303,13 @@ static struct leat__fiber *find_now(struct leat__worker *worker)
     if (fiber || load_relaxed(&worker->sched->stopping))
         return fiber;
     fiber = leat__search(worker);
-    if (!fiber && worker->starved.first)
+    if (fiber)
+        return fiber;
+    if (worker->starved.first)
         worker->due = leat__time_min(worker->due, worker->face.looked + STARVED_RETRY_NS);
-    return fiber;
+    if (worker->face.looked >= worker->trim_at && worker->due > worker->face.looked)
+        trim_stacks(worker, worker->face.looked);
+    return NULL;
 }
 
 /* The next fiber to run, sleeping until there is one; NULL when the runtime stops. */

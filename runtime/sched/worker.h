@@ -53,9 +53,10 @@
 /* Stacks a worker keeps hot; above, half of them go back to the source in one batch. */
 #define LEAT__STACKS_HOT 64
 
-/* Stacks whose pages are taken in one look around, 20 to 120 us, and how often at most. */
-#define LEAT__STACKS_TRIM    64
-#define LEAT__STACKS_TRIM_NS LEAT_MSEC
+/* Stacks whose pages are taken at once, 10 to 60 us: by a worker that would sleep, again and again;
+ * by one that is never idle when it should have slept for so long. */
+#define LEAT__STACKS_TRIM       32
+#define LEAT__STACKS_OVERDUE_NS (20 * LEAT_MSEC)
 
 /* Timers are not fired into a long queue more often than this. */
 #define LEAT__FIRE_DELAY_NS (200 * LEAT_USEC)
