@@ -122,7 +122,7 @@ static void push_five(void *arg)
     take_newest(NULL);
 }
 
-MODEL_DRIVER(deque_grows_under_a_thief, .preemptions = 3)
+MODEL_DRIVER(deque_grows_under_a_thief, .preemptions = 3, .stale = 1)
 {
     reset();
     model_spawn(push_five, NULL);

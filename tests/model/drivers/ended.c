@@ -212,7 +212,19 @@ static void spawn_two_and_take(void *arg)
     memset(&scope, POISON, sizeof scope);
 }
 
-MODEL_DRIVER(ended_next_hands_out_each_result_once, .preemptions = 1)
+MODEL_DRIVER(ended_next_hands_out_each_result_once, .stale = 1)
+{
+    reset(2, 1);
+    model_spawn(spawn_two_and_take, NULL);
+    model_spawn(serve, NULL);
+    model_run();
+    check_untouched();
+    check_records();
+}
+
+/* Two workers end the children at the same time. No old values: with them it takes half a
+ * minute, and the results are written and read under the scope's lock. */
+MODEL_DRIVER(ended_next_hands_out_results_of_two_workers, .preemptions = 1, .stale = -1)
 {
     reset(2, 2);
     model_spawn(spawn_two_and_take, NULL);
@@ -249,13 +261,44 @@ static void cancel_the_scope(void *arg)
     give_back();
 }
 
-MODEL_DRIVER(ended_next_survives_a_cancel_of_its_scope, .preemptions = 1, .stale = 1)
+/* No old values here: the next driver has them, with a thread less. */
+MODEL_DRIVER(ended_next_survives_a_cancel_of_its_scope, .preemptions = 1, .stale = -1)
 {
     reset(1, 1);
     published = done = 0;
     model_spawn(spawn_a_sleeper_and_take, NULL);
     model_spawn(serve, NULL);
     model_spawn(cancel_the_scope, NULL);
+    model_run();
+    check_untouched();
+    check_records();
+}
+
+/* The child itself cancels. */
+static int cancel_and_answer(void *arg)
+{
+    leat_scope_cancel(&scope);
+    return answer(arg);
+}
+
+static void spawn_a_canceller_and_take(void *arg)
+{
+    struct leat_ended ended;
+
+    (void)arg;
+    enter_with((struct leat_scope_options){ .keep = true, .on_error = LEAT_COLLECT });
+    model_check(leat_spawn(&scope, cancel_and_answer, NULL) == 0);
+    model_check(leat_scope_next(&scope, &ended) == 0 && ended.result == 40);
+    model_plain_read(&results[0]);
+    (void)leat_scope_join(&scope);
+    memset(&scope, POISON, sizeof scope);
+}
+
+MODEL_DRIVER(ended_next_survives_a_cancel_by_a_child, .stale = 1)
+{
+    reset(1, 1);
+    model_spawn(spawn_a_canceller_and_take, NULL);
+    model_spawn(serve, NULL);
     model_run();
     check_untouched();
     check_records();

@@ -108,7 +108,7 @@ MODEL_DRIVER(idle_one_worker_two_submitters)
     items_check_taken(2);
 }
 
-MODEL_DRIVER(idle_two_workers_see_every_submit)
+MODEL_DRIVER(idle_two_workers_see_every_submit, .stale = 1)
 {
     reset(2, 2);
     thread_of[0] = model_spawn(work, (void *)0);
@@ -154,7 +154,7 @@ static void work_with_hog(void *arg)
     }
 }
 
-MODEL_DRIVER(idle_no_worker_sleeps_beside_an_item_behind_a_hog)
+MODEL_DRIVER(idle_no_worker_sleeps_beside_an_item_behind_a_hog, .stale = 1)
 {
     reset(2, 2);
     hog_wants = 0;

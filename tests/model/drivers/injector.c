@@ -68,7 +68,7 @@ MODEL_DRIVER(injector_one_producer_one_consumer, .preemptions = 3)
     drain(3);
 }
 
-MODEL_DRIVER(injector_two_producers_two_consumers)
+MODEL_DRIVER(injector_two_producers_two_consumers, .stale = 1)
 {
     reset();
     model_spawn(push_one_then_batch, NULL);

@@ -133,7 +133,7 @@ static void push_over(void *arg)
     model_check(leat__runq_len(&owner_ring) <= 4);
 }
 
-MODEL_DRIVER(runq_full_ring_is_halved_against_a_thief, .preemptions = 3)
+MODEL_DRIVER(runq_full_ring_is_halved_against_a_thief, .preemptions = 3, .weak_preemptions = 2)
 {
     reset(2);
     for (int i = 0; i < 4; i++)

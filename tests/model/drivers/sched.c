@@ -44,6 +44,11 @@ void leat__keep_fresh(struct leat__worker *worker, struct leat__fiber *fiber)
     model_check(leat__deque_push(&worker->fresh, &fiber->link, NULL));
 }
 
+void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
+{
+    model_check(leat__runq_push(&worker->runq, &fiber->link));
+}
+
 static void sleep_until(struct leat__poller *poller, leat_time deadline)
 {
     (void)poller;

@@ -210,7 +210,7 @@ MODEL_DRIVER(wait_completion_wakes_a_plain_thread, .preemptions = 3)
     model_run();
 }
 
-MODEL_DRIVER(wait_two_waiters_each_get_a_permit)
+MODEL_DRIVER(wait_two_waiters_each_get_a_permit, .stale = 1)
 {
     reset(NULL);
     model_spawn(acquire_one, NULL);
@@ -220,7 +220,7 @@ MODEL_DRIVER(wait_two_waiters_each_get_a_permit)
     model_check(permits == 0 && !list.first);
 }
 
-MODEL_DRIVER(wait_event_and_timeout_race_for_a_task)
+MODEL_DRIVER(wait_event_and_timeout_race_for_a_task, .stale = 1)
 {
     reset(NULL);
     model_spawn(acquire_timed_then_untimed, NULL);
@@ -240,7 +240,7 @@ MODEL_DRIVER(wait_event_and_timeout_race_for_a_plain_thread)
     model_check(permits + got[1] == 2 && !list.first);
 }
 
-MODEL_DRIVER(wait_event_and_cancel_race_for_a_task)
+MODEL_DRIVER(wait_event_and_cancel_race_for_a_task, .stale = 1)
 {
     reset(&scope);
     model_spawn(acquire_until_cancelled, NULL);
@@ -250,7 +250,7 @@ MODEL_DRIVER(wait_event_and_cancel_race_for_a_task)
     model_check(permits + got[1] == 1 && !list.first);
 }
 
-MODEL_DRIVER(wait_event_and_cancel_race_for_a_plain_thread)
+MODEL_DRIVER(wait_event_and_cancel_race_for_a_plain_thread, .stale = 1)
 {
     reset(&scope);
     tasks_make_plain(1);
@@ -272,7 +272,7 @@ static void acquire_shielded(void *arg)
     model_check(acquire() == -ECANCELED);
 }
 
-MODEL_DRIVER(wait_shielded_from_a_cancel)
+MODEL_DRIVER(wait_shielded_from_a_cancel, .stale = 1)
 {
     reset(&scope);
     model_spawn(acquire_shielded, NULL);
