@@ -51,7 +51,8 @@ LEAT_API void leat_chan_free(struct leat_chan *chan);
 /* Send one element, waiting while the channel is full.
  * Returns -EPIPE if the channel is closed, -ECANCELED or -ETIMEDOUT.
  * Cancel: on any error the element was not sent.
- * Threads: any number of senders and receivers. */
+ * Threads: any number of senders and receivers; with .spsc one of each at a time, and a second one
+ * that is noticed stops the program. */
 LEAT_API LEAT_MUST_CHECK int leat_chan_send(struct leat_chan *chan, const void *element);
 
 /* Receive one element, waiting while the channel is empty.

@@ -117,9 +117,9 @@ func main() {
 	for sample := -1; sample < samples; sample++ { // the first warms up
 		start, count := time.Now(), elements
 		switch os.Args[1] {
-		case "chan_one_128":
+		case "chan_one_128", "chan_spsc_128":
 			pass(128, 1, 1, false)
-		case "chan_one_1024":
+		case "chan_one_1024", "chan_spsc_1024":
 			pass(1024, 1, 1, false)
 		case "chan_many":
 			pass(1024, many, many, false)

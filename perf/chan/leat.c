@@ -65,14 +65,14 @@ static void check(uint64_t sum, uint64_t senders, uint64_t each)
         perf_die("not every element was received once", 0);
 }
 
-static void pass(size_t capacity, int senders, int receivers)
+static void pass(size_t capacity, bool spsc, int senders, int receivers)
 {
     struct end  out[MANY], in[MANY];
     number_chan chan;
     uint64_t    each = ELEMENTS / (uint64_t)senders, sum = 0;
     LEAT_SCOPE(consumers);
 
-    must(leat_chan_open(&chan, .capacity = capacity), "open");
+    must(leat_chan_open(&chan, .capacity = capacity, .spsc = spsc), "open");
     for (int i = 0; i < receivers; i++) {
         in[i] = (struct end){ .in = &chan };
         leat_spawn(&consumers, recv_all, &in[i]);
@@ -177,11 +177,11 @@ static int measure(void *arg)
         else if (strcmp(question, "chan_thread") == 0)
             from_thread();
         else if (strcmp(question, "chan_many") == 0)
-            pass(1024, MANY, MANY);
+            pass(1024, false, MANY, MANY);
         else if (strcmp(question, "chan_pipeline") == 0)
             pipeline(), elements = STAGED;
         else
-            pass(strcmp(question, "chan_one_128") == 0 ? 128 : 1024, 1, 1);
+            pass(strstr(question, "_128") ? 128 : 1024, strstr(question, "_spsc_") != NULL, 1, 1);
         if (i >= 0)
             perf_sample(elements * 1e3 / (double)(perf_now_ns() - start));
     }

@@ -3,8 +3,9 @@
  *
  * Elements pass through a ring with a sequence number in each slot (ring.h). While one worker alone
  * uses the channel it does so by plain loads and stores (bias.h); once another thread has come, by
- * one compare-and-swap an operation. The lists of waiters are touched only by who finds the ring
- * full or empty, and by who finds in `waiting` that somebody is listed: alone, or under the lock.
+ * one compare-and-swap an operation, or by none where there is one at each end (single.h). The
+ * lists of waiters are touched only by who finds the ring full or empty, and by who finds in
+ * `waiting` that somebody is listed: alone, or under the lock.
  *
  * Who sends while receivers wait moves the element straight into the first one's memory, and who
  * receives while senders wait moves the first one's element into the room it made, so neither has
@@ -81,7 +82,8 @@ int leat_chan_create(struct leat_chan **ret, size_t bytes, const struct leat_cha
     chan->oneshot = options->oneshot;
     if (chan->oneshot) /* it does not live for long enough to be worth it. relaxed: as above */
         store_relaxed(&chan->bias.owner, LEAT__BIAS_SHARED);
-    chan->single = options->spsc;
+    chan->spsc = options->spsc;
+    chan->single = options->spsc && capacity > 0 && !options->oneshot && leat__fence_usable();
     if (capacity == 0 || options->oneshot)
         store_relaxed(&chan->waiting, LEAT__CHAN_SLOW); /* relaxed: nobody else has it yet */
     *ret = chan;
@@ -110,18 +112,24 @@ void leat__chan_enter(struct leat_chan *chan, struct leat__chan_turn *turn)
     const struct leat__worker *worker = leat__worker_current();
 
     turn->won.first = turn->won.last = NULL;
+    turn->locked = false;
     turn->alone = leat__bias_enter(&chan->bias, worker);
     if (turn->alone)
         return;
     leat__lock(&chan->lock);
-    turn->alone = leat__bias_settle(&chan->bias, worker);
+    turn->alone = chan->single ? leat__single_turn(&chan->sides, &chan->bias, worker)
+                               : leat__bias_settle(&chan->bias, worker);
     if (turn->alone)
         leat__unlock(&chan->lock);
+    else if (chan->single)
+        turn->alone = turn->locked = true;
 }
 
 void leat__chan_leave(struct leat_chan *chan, struct leat__chan_turn *turn)
 {
-    if (turn->alone)
+    if (turn->locked)
+        leat__single_end(&chan->bias);
+    if (turn->alone && !turn->locked)
         leat__bias_leave(&chan->bias);
     else
         leat__unlock(&chan->lock);
@@ -153,12 +161,24 @@ static struct leat__waitlist *list_of(struct leat_chan *chan, uint32_t flag)
                                         : &chan->joiners;
 }
 
+/* Does somebody wait there who is not the caller? */
+static bool others_wait(const struct leat__waitlist *list, const struct leat__waiter *waiter)
+{
+    for (const struct leat__waitnode *node = list->first; node; node = node->next)
+        if (node->ticket.waiter != waiter)
+            return true;
+    return false;
+}
+
 void leat__chan_list(struct leat_chan *chan, struct leat__chan_turn *turn, uint32_t flag,
                      struct leat__waitnode *node)
 {
     struct leat__waitlist *list = list_of(chan, flag);
     bool first = leat__waitlist_empty(list);
 
+    leat__check(!chan->spsc || flag == LEAT__CHAN_JOINERS ||
+                    !others_wait(list, node->ticket.waiter),
+                LEAT__SINGLE_BUG);
     leat__waitlist_push(list, node);
     if (first)
         mark(chan, turn, flag);
@@ -329,15 +349,6 @@ int leat__chan_recv_now(struct leat_chan *chan, struct leat__chan_turn *turn, vo
     if (!err)
         leat__chan_match(chan, turn);
     return err;
-}
-
-/* Does somebody wait there who is not the caller? */
-static bool others_wait(const struct leat__waitlist *list, const struct leat__waiter *waiter)
-{
-    for (const struct leat__waitnode *node = list->first; node; node = node->next)
-        if (node->ticket.waiter != waiter)
-            return true;
-    return false;
 }
 
 bool leat__chan_can(struct leat_chan *chan, uint32_t flag, const struct leat__waiter *waiter)

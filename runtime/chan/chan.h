@@ -5,6 +5,7 @@
 
 #include "chan/bias.h"
 #include "chan/ring.h"
+#include "chan/single.h"
 #include "lockfree/lock.h"
 #include "task/waitlist.h"
 
@@ -23,7 +24,8 @@ struct leat_chan {
     struct leat__bias     bias;
     LEAT_ATOMIC(uint32_t) waiting;
     bool                  oneshot;
-    bool                  single; /* .spsc */
+    bool                  single; /* .spsc: single.h */
+    bool                  spsc;   /* its check; single too, where that is possible */
     const char           *name;
     struct leat__ring     ring;
 
@@ -35,13 +37,14 @@ struct leat_chan {
     struct leat__waitlist joiners;
     uint64_t              handed; /* elements that passed beside the ring */
     uint64_t              done;   /* elements that leat_chan_done was told of */
-    LEAT_ATOMIC(uint32_t) sending, receiving; /* of .spsc, for its check */
+    struct leat__single   sides;  /* of `single` */
 };
 
-/* Exclusive access to the lists: alone (bias.h) or under the lock, and those who are to be woken
- * when it ends. */
+/* Exclusive access to the lists: alone (bias.h, single.h) or under the lock, and those who are to
+ * be woken when it ends. */
 struct leat__chan_turn {
-    bool                  alone;
+    bool                  alone;  /* nobody else is on the ring either */
+    bool                  locked; /* by single.h: to be undone at the end */
     struct leat__waitlist won;
 };
 

@@ -36,6 +36,22 @@ static __attribute__((noinline)) void finish_slow(struct leat_chan *chan, uint64
     leat__chan_leave(chan, &turn);
 }
 
+/* One at each end, on two threads: single.h. `target` and `source` as above. */
+static inline int pass_single(struct leat_chan *chan, const void *source, void *target)
+{
+    LEAT_ATOMIC(uintptr_t) *side = source ? &chan->sides.sending : &chan->sides.receiving;
+    char mark;
+    int err = -EAGAIN;
+
+    if (!leat__single_enter(side, &chan->bias, &mark))
+        return err;
+    if (is_quick(chan))
+        err = source ? leat__ring_push_single(&chan->ring, source)
+                     : leat__ring_pop_single(&chan->ring, target);
+    leat__single_leave(side, &mark);
+    return err;
+}
+
 static inline int send_quick(struct leat_chan *chan, const void *element)
 {
     int err;
@@ -43,6 +59,8 @@ static inline int send_quick(struct leat_chan *chan, const void *element)
     if (leat__bias_enter(&chan->bias, leat__worker_current())) {
         err = is_quick(chan) ? leat__ring_push_alone(&chan->ring, element) : -EAGAIN;
         leat__bias_leave(&chan->bias);
+    } else if (chan->single) {
+        err = pass_single(chan, element, NULL);
     } else if (leat__bias_is_shared(&chan->bias) && is_quick(chan)) {
         uint64_t at;
 
@@ -67,6 +85,8 @@ static inline int recv_quick(struct leat_chan *chan, void *element)
     if (leat__bias_enter(&chan->bias, leat__worker_current())) {
         err = is_quick(chan) ? leat__ring_pop_alone(&chan->ring, element) : -EAGAIN;
         leat__bias_leave(&chan->bias);
+    } else if (chan->single) {
+        err = pass_single(chan, NULL, element);
     } else if (leat__bias_is_shared(&chan->bias) && is_quick(chan)) {
         uint64_t at;
 

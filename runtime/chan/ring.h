@@ -12,9 +12,10 @@
  *
  * All-zero memory is an empty ring, so that a large one costs only what is used of it.
  *
- * Two forms of each operation. `shared`: one compare-and-swap takes a position, then the element is
- * moved, then the slot's turn is passed on. `alone`: the caller is the only one on the ring
- * (bias.h), and the same is done by plain loads and stores.
+ * Three forms of each operation. `shared`: one compare-and-swap takes a position, then the element
+ * is moved, then the slot's turn is passed on. `alone`: the caller is the only one on the ring
+ * (bias.h), and the same is done by plain loads and stores. `single`: one at a time on each side
+ * (single.h), so that a position needs no compare-and-swap.
  *
  * INVARIANTS
  *   I1  Who moved tail (head) from a position is the only one to touch that slot until it passes
@@ -152,6 +153,38 @@ static inline int leat__ring_pop_alone(struct leat__ring *ring, void *element)
     leat__ring_copy(element, slot->element, ring->bytes);
     store_relaxed(&slot->turn, lap + ring->lap);
     store_relaxed(&ring->head, leat__ring_next(ring, head));
+    return 0;
+}
+
+/* ---- one sender and one receiver (single.h) ---- */
+
+/* As alone, but the other side is at work: the turn passes between them (O1). */
+static inline int leat__ring_push_single(struct leat__ring *ring, const void *element)
+{
+    uint64_t tail = load_relaxed(&ring->tail); /* relaxed, here and below: ours alone */
+    uint64_t lap = leat__ring_lap(ring, tail);
+    struct leat__ring_slot *slot = leat__ring_slot(ring, tail);
+
+    if (__builtin_expect(load_acquire(&slot->turn) != lap, 0)) /* O1 */
+        return tail & LEAT__RING_CLOSED ? -EPIPE : -EAGAIN;
+    leat__ring_copy(slot->element, element, ring->bytes);
+    store_relaxed(&ring->tail, leat__ring_next(ring, tail));
+    store_release(&slot->turn, lap + 1); /* O1 */
+    return 0;
+}
+
+/* -EAGAIN when it is empty, closed or not: tail is the sender's. */
+static inline int leat__ring_pop_single(struct leat__ring *ring, void *element)
+{
+    uint64_t head = load_relaxed(&ring->head); /* relaxed, here and below: ours alone */
+    uint64_t lap = leat__ring_lap(ring, head);
+    struct leat__ring_slot *slot = leat__ring_slot(ring, head);
+
+    if (__builtin_expect(load_acquire(&slot->turn) != lap + 1, 0)) /* O1 */
+        return -EAGAIN;
+    leat__ring_copy(element, slot->element, ring->bytes);
+    store_relaxed(&ring->head, leat__ring_next(ring, head));
+    store_release(&slot->turn, lap + ring->lap); /* O1 */
     return 0;
 }
 
