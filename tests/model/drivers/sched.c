@@ -161,7 +161,7 @@ static void reset(unsigned count, leat_time turn)
     for (unsigned i = 0; i < count; i++) {
         workers[i].sched = &sched;
         workers[i].face.index = i;
-        workers[i].due = LEAT_NEVER;
+        workers[i].due = workers[i].trim_at = LEAT_NEVER;
         workers[i].poller = &pollers[i];
         workers[i].turn_ns = turn;
         leat__random_init(&workers[i].random, i);
@@ -186,7 +186,7 @@ static void check_ran(int fibers_run)
         leat__deque_fini(&workers[i].fresh);
 }
 
-MODEL_DRIVER(sched_long_turns_are_offered)
+MODEL_DRIVER(sched_long_turns_are_offered, .stale = 1)
 {
     reset(2, LEAT__WAKE_NS);
     model_spawn(work, &workers[0]);
@@ -195,7 +195,7 @@ MODEL_DRIVER(sched_long_turns_are_offered)
     check_ran(2);
 }
 
-MODEL_DRIVER(sched_sentinel_takes_what_was_not_offered)
+MODEL_DRIVER(sched_sentinel_takes_what_was_not_offered, .stale = 1)
 {
     reset(2, 10);
     model_spawn(work, &workers[0]);
