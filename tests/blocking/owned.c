@@ -194,10 +194,13 @@ static int call_name(void *arg)
 {
     struct gate *gate = arg;
 
-    return leat__blocking_names(ask, &(struct question){ gate, calloc(1, 1), 0 },
-                                sizeof(struct question), drop) == 7
-               ? 0
-               : -EBADMSG;
+    struct question question = { gate, calloc(1, 1), 0 };
+    int answer = leat__blocking_names(ask, &question, sizeof question, drop);
+
+    if (answer != 7)
+        return -EBADMSG;
+    free(question.memory); /* the answer came: it is ours again */
+    return 0;
 }
 
 static int call_user(void *arg)

@@ -32,22 +32,28 @@ static struct {
 static atomic_int standing;
 static volatile int sink;
 
-static __attribute__((noinline)) int recurse(int depth)
+/* Through pointers that may change, so that no compiler makes a loop of the recursion. */
+static int recurse(int depth);
+static int recurse_by(size_t bytes);
+static int (*volatile deeper)(int depth) = recurse;
+static int (*volatile deeper_by)(size_t bytes) = recurse_by;
+
+static int recurse(int depth)
 {
     volatile char frame[64];
 
     frame[0] = (char)depth;
     sink += frame[0];
-    return sink == -1 ? 0 : recurse(depth + 1) + frame[0];
+    return sink == -1 ? 0 : deeper(depth + 1) + frame[0];
 }
 
-static __attribute__((noinline)) int recurse_by(size_t bytes)
+static int recurse_by(size_t bytes)
 {
     volatile char *frame = __builtin_alloca(bytes);
 
     frame[0] = 1; /* the lowest byte first, a whole frame further down */
     sink += frame[0];
-    return sink == -1 ? 0 : recurse_by(bytes) + frame[bytes - 1];
+    return sink == -1 ? 0 : deeper_by(bytes) + frame[bytes - 1];
 }
 
 static int overflow(void *arg)

@@ -21,23 +21,28 @@ static struct {
 
 static volatile int sink;
 
-/* Noinline, and work after the call, so that it stays a recursion. */
-static __attribute__((noinline)) int recurse(int depth)
+/* Through pointers that may change, so that no compiler makes a loop of the recursion. */
+static int recurse(int depth);
+static int recurse_wide(int depth);
+static int (*volatile deeper)(int depth) = recurse;
+static int (*volatile deeper_wide)(int depth) = recurse_wide;
+
+static int recurse(int depth)
 {
     volatile char frame[64];
 
     frame[0] = (char)depth;
     sink += frame[0];
-    return sink == -1 ? 0 : recurse(depth + 1) + frame[0];
+    return sink == -1 ? 0 : deeper(depth + 1) + frame[0];
 }
 
-static __attribute__((noinline)) int recurse_wide(int depth)
+static int recurse_wide(int depth)
 {
     volatile char frame[12000];
 
     memset((char *)(uintptr_t)frame, depth, sizeof frame);
     sink += frame[depth % 100];
-    return sink == -1 ? 0 : recurse_wide(depth + 1) + frame[0];
+    return sink == -1 ? 0 : deeper_wide(depth + 1) + frame[0];
 }
 
 static int overflow(void *arg)
