@@ -81,15 +81,13 @@ static void spin(void)
 
 static void eat(void)
 {
-    static char *volatile last; /* or a compiler leaves the malloc out, which nobody uses */
-
     for (;;) {
         char *more = malloc(1 << 20);
 
         if (!more)
             abort();
         memset(more, 1, 1 << 20);
-        last = more;
+        __asm__ volatile("" : : "r"(more) : "memory"); /* or clang leaves it all out */
     }
 }
 
