@@ -11,8 +11,9 @@
  *     }
  *
  * Exactly one case happens, or none and the result is an error of the caller's scopes. Cases are
- * made by LEAT_RECV, LEAT_SEND (chan.h), LEAT_ACQUIRE (sync.h), LEAT_DONE, LEAT_AFTER, LEAT_AT and
- * LEAT_DEFAULT. When several can happen, one of them is taken at random. No memory is allocated. */
+ * made by LEAT_RECV, LEAT_SEND (chan.h), LEAT_ACQUIRE (sync.h), LEAT_READABLE, LEAT_WRITABLE,
+ * LEAT_DONE, LEAT_AFTER, LEAT_AT and LEAT_DEFAULT. When several can happen, one of them is taken at
+ * random. No memory is allocated. */
 #ifndef LEAT_SELECT_H
 #define LEAT_SELECT_H
 
@@ -55,6 +56,8 @@ LEAT_API LEAT_MUST_CHECK int leat_select_any(struct leat_case *cases, size_t cou
 LEAT_API extern const struct leat_waitable leat_waitable_time;
 LEAT_API extern const struct leat_waitable leat_waitable_default;
 LEAT_API extern const struct leat_waitable leat_waitable_done;
+LEAT_API extern const struct leat_waitable leat_waitable_readable;
+LEAT_API extern const struct leat_waitable leat_waitable_writable;
 
 /* leat_now() has reached `when`, and no other case has happened. */
 static inline struct leat_case leat_case_at(leat_time when)
@@ -82,6 +85,26 @@ static inline struct leat_case leat_case_done(const struct leat_task *task, int 
     return c;
 }
 
+/* A read (or accept) of the descriptor would not wait now: there is something, its end, or an
+ * error. The result is 0, or -EBADF. The descriptor stays the caller's, and open until the select
+ * returns. A plain thread looks every 2 ms while it waits. */
+static inline struct leat_case leat_case_readable(int fd)
+{
+    struct leat_case c = { &leat_waitable_readable, NULL, { NULL }, (uint32_t)fd, 0 };
+
+    return c;
+}
+
+/* The same of a write (or connect). */
+static inline struct leat_case leat_case_writable(int fd)
+{
+    struct leat_case c = { &leat_waitable_writable, NULL, { NULL }, (uint32_t)fd, 0 };
+
+    return c;
+}
+
+#define LEAT_READABLE(fd)    leat_case_readable(fd)
+#define LEAT_WRITABLE(fd)    leat_case_writable(fd)
 #define LEAT_AT(when)        leat_case_at(when)
 #define LEAT_AFTER(delay)    leat_case_at(leat_after(delay))
 #define LEAT_DEFAULT         leat_case_default()

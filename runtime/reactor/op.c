@@ -196,6 +196,34 @@ static int submit_and_wait(struct leat__reactor *reactor, struct leat__op *op, i
     return 0;
 }
 
+/* ---- for select ---- */
+
+int leat__op_arm(struct leat__op *op, struct leat__ticket ticket)
+{
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__reactor *reactor = reactor_here(worker);
+    int err;
+
+    leat__probe_count(&leat__worker_probe(worker)->ring_ops);
+    op->reactor = reactor;
+    op->ticket[0] = ticket;
+    op->finished = false;
+    store_relaxed(&op->state, LEAT__OP_FIRST); /* relaxed: nobody has the op yet */
+    leat__token_enter(&reactor->token);
+    err = reactor->kind->submit(reactor, op);
+    leat__token_leave(&reactor->token);
+    return err;
+}
+
+int leat__op_disarm(struct leat__op *op)
+{
+    if (load_acquire(&op->state) != LEAT__OP_DONE) /* O1 */
+        recall(op);
+    return op->result;
+}
+
+/* ---- on a worker ---- */
+
 static int offload(struct leat__reactor *reactor, struct leat__op *op)
 {
     leat__check(reactor->offload != NULL, "give the reactor an offload function before any op");

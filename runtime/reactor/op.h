@@ -130,4 +130,10 @@ struct leat__op {
  * Blocks; cancellation point; from tasks and plain threads. */
 int leat__op_run(struct leat__op *op);
 
+/* The two halves of it for a select, on a worker. arm: give the op, whose completion is to claim
+ * the ticket, to the worker's reactor. Returns 0, or -errno and it was not taken. disarm, once the
+ * wait has ended: get it back. Returns its result, -ECANCELED when it had to be recalled. */
+int leat__op_arm(struct leat__op *op, struct leat__ticket ticket);
+int leat__op_disarm(struct leat__op *op);
+
 #endif

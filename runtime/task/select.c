@@ -28,6 +28,9 @@
 
 #include <errno.h>
 
+/* How long a plain thread waits before it looks at a descriptor again. */
+#define LOOK_NS (2 * LEAT_MSEC)
+
 /* Looked at by the loops below instead of being attempted and armed. */
 const struct leat_waitable leat_waitable_time = { .what = "see a time" };
 const struct leat_waitable leat_waitable_default = { .what = "do nothing" };
@@ -40,6 +43,7 @@ struct pass {
     size_t            at;    /* the case it is of */
     int               otherwise; /* the LEAT_DEFAULT, -1 when there is none */
     bool              inner;     /* every case is: waitable.h */
+    bool              looks;     /* a plain thread's, and a case has to be looked at */
 };
 
 static bool is_plain(const struct leat_case *c)
@@ -67,6 +71,7 @@ static void look(struct pass *pass)
     pass->at = 0;
     pass->otherwise = -1;
     pass->inner = true;
+    pass->looks = false;
 }
 
 /* Returns the case that happened, or -1. */
@@ -85,6 +90,7 @@ static int attempt_all(struct pass *pass)
                 return (int)k;
             }
             pass->inner &= cases[k].how->inner;
+            pass->looks |= cases[k].how->looks;
         } else if (cases[k].how == &leat_waitable_default) {
             pass->otherwise = (int)k;
         } else if (cases[k].how == &leat_waitable_time) {
@@ -170,14 +176,15 @@ static int wait_for_any(const struct pass *pass)
     size_t armed, bytes = 0;
     bool again = false, own;
     char *memory;
-    int found, err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, pass->until);
+    leat_time until = pass->looks ? leat__time_min(pass->until, leat_after(LOOK_NS)) : pass->until;
+    int found, err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, until);
 
     if (err)
         return err;
     for (size_t k = 0; k < pass->count; k++)
         if (is_plain(&pass->cases[k]))
             bytes += node_bytes(&pass->cases[k]);
-    memory = __builtin_alloca_with_align(bytes + 16, 128); /* 5 KiB for 64 channels */
+    memory = __builtin_alloca_with_align(bytes + 16, 128); /* 64 channels: 5 KiB */
     armed = arm_all(pass, wait.ticket, nodes, memory, &again);
     leat__self_reason(wait.self, pass->inner ? &inner : &outer, (void *)(uintptr_t)pass->count);
     cause = again ? leat__wait_abandon(&wait) : leat__wait_park(&wait, NULL);
@@ -190,6 +197,8 @@ static int wait_for_any(const struct pass *pass)
     err = leat__wait_error(&wait, cause, &own);
     if (!own)
         return err;
+    if (until < pass->until)
+        return -EAGAIN; /* look again */
     pass->cases[pass->at].result = 0;
     return (int)pass->at;
 }
@@ -208,6 +217,7 @@ int leat_select_cases(struct leat_case *cases, size_t count)
         found = attempt_all(&pass);
         if (found >= 0)
             return found;
+        pass.looks &= !leat__worker_current();
         if (pass.otherwise >= 0)
             found = pass.otherwise;
         else if (pass.until != LEAT_NEVER && pass.until <= leat__clock_now())

@@ -26,6 +26,7 @@
 struct leat_waitable {
     const char *what;  /* continues "waits to " in reports */
     bool        inner; /* only another task or thread of the program can make it happen */
+    bool        looks; /* arm cannot be done on plain threads: select looks every few ms */
     size_t      bytes; /* for arm: a struct that begins with a leat__waitnode */
     int  (*attempt)(struct leat_case *c);
     bool (*arm)(struct leat_case *c, struct leat__waitnode *node);

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors in a select: what is ready is seen, on either reactor and on plain threads, and the
+ * operation that waited for it is gone when the select returns. */
+#include "harness/test.h"
+
+#include <leat/leat.h>
+
+#include <pthread.h>
+#include <unistd.h>
+
+typedef leat_chan(int) int_chan;
+
+static void open_pipe(int ends[2])
+{
+    assert_ok(pipe(ends));
+}
+
+static void close_pipe(const int ends[2])
+{
+    expect_ok(close(ends[0]));
+    expect_ok(close(ends[1]));
+}
+
+static int write_soon(void *arg)
+{
+    const int *fd = arg;
+    int err = leat_sleep(2 * LEAT_MSEC);
+
+    return err ? err : write(*fd, "x", 1) == 1 ? 0 : -EIO;
+}
+
+LEAT_TEST_TASK(select_fd, sees_what_is_ready_already)
+{
+    int ends[2];
+
+    open_pipe(ends);
+    expect_eq(leat_select(LEAT_READABLE(ends[0]), LEAT_WRITABLE(ends[1])), 1);
+    expect_eq(leat_select(LEAT_READABLE(ends[0]), LEAT_DEFAULT), 1);
+    assert_eq(write(ends[1], "x", 1), 1);
+    expect_eq(leat_select(LEAT_READABLE(ends[0]), LEAT_DEFAULT), 0);
+    close_pipe(ends);
+}
+
+LEAT_TEST_TASK(select_fd, waits_until_one_of_several_is_ready)
+{
+    int ends[3][2];
+    char byte;
+    LEAT_SCOPE(scope);
+
+    for (int i = 0; i < 3; i++)
+        open_pipe(ends[i]);
+    for (int i = 0; i < 3; i++) {
+        leat_spawn(&scope, write_soon, &ends[i][1]);
+        expect_eq(leat_select(LEAT_READABLE(ends[0][0]), LEAT_READABLE(ends[1][0]),
+                              LEAT_READABLE(ends[2][0])), i);
+        expect_eq(read(ends[i][0], &byte, 1), 1);
+    }
+    expect_ok(leat_scope_join(&scope));
+    for (int i = 0; i < 3; i++)
+        close_pipe(ends[i]);
+}
+
+LEAT_TEST_TASK(select_fd, a_peer_that_closes_makes_it_readable)
+{
+    int ends[2];
+    char byte;
+
+    open_pipe(ends);
+    expect_ok(close(ends[1]));
+    expect_eq(leat_select(LEAT_READABLE(ends[0]), LEAT_AFTER(LEAT_MINUTE)), 0);
+    expect_eq(read(ends[0], &byte, 1), 0);
+    expect_ok(close(ends[0]));
+}
+
+LEAT_TEST_TASK(select_fd, a_descriptor_that_is_not_open_is_an_error)
+{
+    int ends[2];
+
+    open_pipe(ends);
+    close_pipe(ends);
+    expect_err(leat_select(LEAT_READABLE(ends[0]), LEAT_AFTER(LEAT_MINUTE)), -EBADF);
+    expect_err(leat_select(LEAT_WRITABLE(-1), LEAT_AFTER(LEAT_MINUTE)), -EBADF);
+}
+
+LEAT_TEST_TASK(select_fd, a_deadline_and_a_cancel_withdraw_it)
+{
+    int ends[2];
+
+    open_pipe(ends);
+    for (int i = 0; i < 20; i++) {
+        LEAT_SCOPE(scope);
+
+        expect_eq(leat_select(LEAT_READABLE(ends[0]), LEAT_AFTER(LEAT_USEC * i)), 1);
+        leat_scope_cancel(&scope);
+        expect_err(leat_select(LEAT_READABLE(ends[0])), -ECANCELED);
+        (void)leat_scope_join(&scope);
+        LEAT_LIMIT(LEAT_USEC * i);
+        expect_err(leat_select(LEAT_READABLE(ends[0])), -ETIMEDOUT);
+    }
+    close_pipe(ends);
+}
+
+struct race {
+    int_chan chan;
+    int      ends[2];
+    long     sent, received, bytes;
+};
+
+static int send_numbers(void *arg)
+{
+    struct race *race = arg;
+    int err = 0;
+
+    for (int i = 0; i < 500 && !err; i++) {
+        err = leat_send(&race->chan, &i);
+        race->sent += !err;
+    }
+    return err;
+}
+
+static int write_bytes(void *arg)
+{
+    struct race *race = arg;
+
+    for (int i = 0; i < 500; i++) {
+        int err = i % 16 ? 0 : leat_sleep(10 * LEAT_USEC);
+
+        if (err || write(race->ends[1], "x", 1) != 1)
+            return err ? err : -EIO;
+    }
+    return 0;
+}
+
+LEAT_TEST_TASK(select_fd, a_channel_and_a_descriptor_lose_nothing_to_each_other)
+{
+    struct race race = { .sent = 0 };
+    LEAT_SCOPE(scope);
+
+    open_pipe(race.ends);
+    assert_ok(leat_chan_open(&race.chan, .capacity = 1));
+    leat_spawn(&scope, send_numbers, &race);
+    leat_spawn(&scope, write_bytes, &race);
+    while (race.received < 500 || race.bytes < 500) {
+        int number;
+        char byte;
+        int which = leat_select(LEAT_RECV(&race.chan, &number), LEAT_READABLE(race.ends[0]));
+
+        assert_ge(which, 0);
+        if (which == 0)
+            expect_eq(number, race.received++);
+        else
+            race.bytes += read(race.ends[0], &byte, 1);
+    }
+    expect_ok(leat_scope_join(&scope));
+    expect_eq(race.sent, 500);
+    leat_chan_destroy(&race.chan);
+    close_pipe(race.ends);
+}
+
+static void *write_later(void *arg)
+{
+    const int *fd = arg;
+
+    (void)usleep(5000);
+    return write(*fd, "x", 1) == 1 ? arg : NULL;
+}
+
+LEAT_TEST(select_fd, a_plain_thread_sees_it_and_its_channel)
+{
+    int_chan chan;
+    int ends[2], number;
+    pthread_t thread;
+    void *ended;
+
+    open_pipe(ends);
+    assert_ok(leat_chan_open(&chan, .capacity = 1));
+    expect_eq(leat_select(LEAT_READABLE(ends[0]), LEAT_AFTER(5 * LEAT_MSEC)), 1);
+    assert_ok(pthread_create(&thread, NULL, write_later, &ends[1]));
+    expect_eq(leat_select(LEAT_READABLE(ends[0]), LEAT_RECV(&chan, &number)), 0);
+    assert_ok(pthread_join(thread, &ended));
+    expect_not_null(ended);
+    expect_ok(leat_send(&chan, &(int){ 1 }));
+    {
+        LEAT_LIMIT(LEAT_MINUTE);
+        char byte;
+
+        expect_eq(read(ends[0], &byte, 1), 1);
+        expect_eq(leat_select(LEAT_READABLE(ends[0]), LEAT_RECV(&chan, &number)), 1);
+    }
+    leat_chan_destroy(&chan);
+    close_pipe(ends);
+}
