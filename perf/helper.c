@@ -65,6 +65,21 @@ void perf_bind(int cpu)
     (void)sched_setaffinity(0, sizeof set, &set);
 }
 
+static int64_t page_table_bytes(void)
+{
+    FILE *file = fopen("/proc/self/status", "re");
+    char  line[256];
+    long  kib = -1;
+
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmPTE: %ld", &kib) == 1)
+            break;
+    if (kib < 0)
+        perf_skip("/proc/self/status does not tell of page tables");
+    fclose(file);
+    return kib * 1024;
+}
+
 int64_t perf_resident_bytes(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
@@ -73,7 +88,7 @@ int64_t perf_resident_bytes(void)
     if (!file || fscanf(file, "%*d %ld", &pages) != 1)
         perf_skip("/proc/self/statm cannot be read");
     fclose(file);
-    return (int64_t)pages * sysconf(_SC_PAGESIZE);
+    return (int64_t)pages * sysconf(_SC_PAGESIZE) + page_table_bytes();
 }
 
 void perf_need_memory(double gigabytes)

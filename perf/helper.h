@@ -48,7 +48,7 @@ int64_t perf_cpu_ns(void); /* user and system time of this process and its reape
 void perf_bind(int cpu);
 int  perf_cpu_count(void);
 
-/* Resident memory of this process now. */
+/* Resident memory of this process now, with its page tables. */
 int64_t perf_resident_bytes(void);
 
 /* Skip the question where the machine has less memory free: it would measure the swap, or worse. */

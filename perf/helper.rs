@@ -55,10 +55,13 @@ pub fn repeat_ns(args: &Args, per: f64, mut body: impl FnMut()) {
     }
 }
 
-/// Resident memory of this process now.
+/// Resident memory of this process now, with its page tables.
 pub fn resident_bytes() -> f64 {
     let text = std::fs::read_to_string("/proc/self/statm").expect("/proc/self/statm");
-    text.split(' ').nth(1).unwrap().parse::<f64>().unwrap() * 4096.0
+    let pages = text.split(' ').nth(1).unwrap().parse::<f64>().unwrap();
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc/self/status");
+    let tables = status.lines().find(|line| line.starts_with("VmPTE:")).expect("VmPTE");
+    pages * 4096.0 + tables.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
 }
 
 /// The same numbers as perf_random of helper.h. state is not 0.

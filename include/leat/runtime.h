@@ -148,7 +148,8 @@ struct leat_stats {
     uint64_t    reactor_ops;
     uint64_t    blocking_calls;
     uint64_t    compute_calls;
-    uint64_t    reserved[8];
+    uint64_t    unguarded; /* times a stack was used that the kernel gave no guard */
+    uint64_t    reserved[7];
 };
 
 /* Returns -EPERM when the caller is not in a runtime. Never blocks; the sum is not a snapshot. */

@@ -39,7 +39,10 @@ func cancelOnce() int64 {
 func resident() float64 {
 	text, _ := os.ReadFile("/proc/self/statm")
 	pages, _ := strconv.ParseFloat(strings.Fields(string(text))[1], 64)
-	return pages * 4096
+	status, _ := os.ReadFile("/proc/self/status")
+	_, tables, _ := strings.Cut(string(status), "VmPTE:")
+	kib, _ := strconv.ParseFloat(strings.Fields(tables)[0], 64)
+	return pages*4096 + kib*1024
 }
 
 func sleepAll(memory bool) {

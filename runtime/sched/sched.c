@@ -208,6 +208,14 @@ const char *leat__sched_guard(const struct leat__sched *sched)
     return leat__stacks_guard_name(&sched->stacks);
 }
 
+uint64_t leat__sched_unguarded(struct leat__sched *sched)
+{
+    struct leat__stack_counts counts;
+
+    leat__stacks_count(&sched->stacks, &counts);
+    return counts.unguarded;
+}
+
 struct leat__sched *leat__worker_sched(const struct leat__worker *worker)
 {
     return worker->sched;

@@ -178,5 +178,6 @@ bool leat__sched_ring_me(struct leat__sched *sched, void *bell);
 bool leat__sched_is_quiet(struct leat__sched *sched); /* asked, and nobody has rung yet */
 
 const char *leat__sched_guard(const struct leat__sched *sched); /* how stacks are guarded */
+uint64_t leat__sched_unguarded(struct leat__sched *sched); /* stacks used without */
 
 #endif
