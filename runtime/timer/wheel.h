@@ -49,7 +49,9 @@
 #define LEAT__WHEEL_LANES   4
 
 /* Timers that one look fires, at most; twice as many are moved. */
+#ifndef LEAT__WHEEL_FIRES /* a model driver builds with one */
 #define LEAT__WHEEL_FIRES   128
+#endif
 
 struct leat__wheel;
 

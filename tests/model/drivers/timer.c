@@ -168,8 +168,8 @@ MODEL_DRIVER(timer_disarmed_while_its_slot_is_opened, .preemptions = 3)
 MODEL_DRIVER(timer_disarmed_while_it_is_spread, .preemptions = 3)
 {
     reset();
-    arm_beside(64 * LEAT__TICK_NS, 70 * LEAT__TICK_NS);
-    model_spawn(fire_at, (void *)(intptr_t)66);
+    arm_beside(192 * LEAT__TICK_NS, 198 * LEAT__TICK_NS);
+    model_spawn(fire_at, (void *)(intptr_t)194);
     model_spawn(disarm_and_reuse, &beside[1]);
     model_run();
     check_wheel_is_empty();
