@@ -30,7 +30,8 @@ static struct {
     unsigned char           value;
 } patterns[NEIGHBOURS];
 static atomic_int standing;
-static volatile int sink;
+static volatile int  sink;
+static volatile bool stop; /* never */
 
 /* Through pointers that may change, so that no compiler makes a loop of the recursion. */
 static int recurse(int depth);
@@ -44,7 +45,7 @@ static int recurse(int depth)
 
     frame[0] = (char)depth;
     sink += frame[0];
-    return sink == -1 ? 0 : deeper(depth + 1) + frame[0];
+    return stop ? 0 : deeper(depth + 1) + frame[0];
 }
 
 static int recurse_by(size_t bytes)
@@ -53,7 +54,7 @@ static int recurse_by(size_t bytes)
 
     frame[0] = 1; /* the lowest byte first, a whole frame further down */
     sink += frame[0];
-    return sink == -1 ? 0 : deeper_by(bytes) + frame[bytes - 1];
+    return stop ? 0 : deeper_by(bytes) + frame[bytes - 1];
 }
 
 static int overflow(void *arg)

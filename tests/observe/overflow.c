@@ -19,7 +19,8 @@ static struct {
     size_t     stack_bytes;
 } scene;
 
-static volatile int sink;
+static volatile int  sink;
+static volatile bool stop; /* never */
 
 /* Through pointers that may change, so that no compiler makes a loop of the recursion. */
 static int recurse(int depth);
@@ -33,7 +34,7 @@ static int recurse(int depth)
 
     frame[0] = (char)depth;
     sink += frame[0];
-    return sink == -1 ? 0 : deeper(depth + 1) + frame[0];
+    return stop ? 0 : deeper(depth + 1) + frame[0];
 }
 
 static int recurse_wide(int depth)
@@ -42,7 +43,7 @@ static int recurse_wide(int depth)
 
     memset((char *)(uintptr_t)frame, depth, sizeof frame);
     sink += frame[depth % 100];
-    return sink == -1 ? 0 : deeper_wide(depth + 1) + frame[0];
+    return stop ? 0 : deeper_wide(depth + 1) + frame[0];
 }
 
 static int overflow(void *arg)
