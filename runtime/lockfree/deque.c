@@ -30,6 +30,7 @@ int leat__deque_init(struct leat__deque *deque)
     store_relaxed(&deque->ring, ring);
     store_relaxed(&deque->top, 0);
     store_relaxed(&deque->bottom, 0);
+    deque->alone = false;
     return 0;
 }
 
@@ -54,7 +55,7 @@ bool leat__deque_grow(struct leat__deque *deque)
 
     if (!ring)
         return false;
-    ring->outgrown = old;
+    ring->outgrown = deque->alone ? NULL : old; /* I4 */
     /* relaxed, all: published by the store of the ring. Slots that thieves empty meanwhile are
      * copied for nothing. */
     for (uint64_t i = load_relaxed(&deque->top); i < bottom; i++) {
@@ -65,5 +66,7 @@ bool leat__deque_grow(struct leat__deque *deque)
         to->tag = from->tag;
     }
     store_release(&deque->ring, ring); /* O1 */
+    if (deque->alone)
+        free(old);
     return true;
 }

@@ -32,8 +32,8 @@
  *   I3 Who moves top from t to t + 1 owns item t. The owner takes item b without moving top only
  *      after it stored bottom = b and then saw top < b: no thief that reads bottom later tries b,
  *      and one that read it before tries top, which is smaller.
- *   I4 Outgrown rings are kept until fini: a slow thief may still read one. Its compare-and-swap on
- *      top fails if what it read is stale.
+ *   I4 Outgrown rings are kept until fini, unless there are no thieves at all: a slow thief may
+ *      still read one. Its compare-and-swap on top fails if what it read is stale.
  * ORDERING
  *   O1 push stores bottom with release, steal loads it with acquire: slot and item are visible. The
  *      ring is stored with release and loaded with acquire likewise. So does take_newest: a thief
@@ -79,6 +79,7 @@ struct leat__deque {
     alignas(64) LEAT_ATOMIC(uint64_t) top;
     alignas(64) LEAT_ATOMIC(uint64_t) bottom;
     LEAT_ATOMIC(struct leat__deque_ring *) ring;
+    bool alone; /* set by the owner before the first push: there will be no thieves (I4) */
 };
 
 /* Returns 0 or -ENOMEM. */

@@ -28,6 +28,7 @@ int leat__runq_init(struct leat__runq *q)
     store_relaxed(&q->head, 0);
     store_relaxed(&q->tail, 0);
     store_relaxed(&q->ring, ring);
+    q->alone = false;
     return 0;
 }
 
@@ -52,11 +53,13 @@ bool leat__runq_grow(struct leat__runq *q)
 
     if (!ring)
         return false;
-    ring->outgrown = old;
+    ring->outgrown = q->alone ? NULL : old; /* O4 */
     /* relaxed, all: published by the store of the ring. What thieves take meanwhile is copied for
      * nothing. */
     for (uint64_t i = load_relaxed(&q->head); i < tail; i++)
         store_relaxed(leat__runq_slot(ring, i), load_relaxed(leat__runq_slot(old, i)));
     store_release(&q->ring, ring); /* O4 */
+    if (q->alone)
+        free(old);
     return true;
 }

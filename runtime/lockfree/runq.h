@@ -51,7 +51,8 @@
  *   O4 A grown ring is stored with release after its copies and before the tail that needs it, and
  *      loaded with acquire after tail: a thief that has read a tail reads a ring that holds what is
  *      before it. It may read a newer ring than its tail: what that has not is before head by then,
- *      and the thief loses. Outgrown rings stay until the end, so a slow thief reads no freed one.
+ *      and the thief loses. Outgrown rings stay until the end, so a slow thief reads no freed one;
+ *      where there are no thieves at all they go at once.
  * None of this orders a push before a look at who sleeps: see idle.h.
  */
 #ifndef LEAT_LOCKFREE_RUNQ_H
@@ -85,6 +86,7 @@ struct leat__runq {
     /* Written by the owner. */
     alignas(64) LEAT_ATOMIC(uint64_t) tail;
     LEAT_ATOMIC(struct leat__runq_ring *) ring;
+    bool alone; /* set by the owner before the first push: there will be no thieves (O4) */
 };
 
 static inline LEAT_ATOMIC(struct leat__link *) *leat__runq_slot(struct leat__runq_ring *ring,

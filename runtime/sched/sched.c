@@ -60,6 +60,7 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
             err = leat__runq_init(&worker->runq);
         if (err)
             goto fail_workers;
+        worker->fresh.alone = worker->runq.alone = sched->alone;
         worker->face.index = i;
         worker->face.runtime = options->runtime;
         worker->turns = 4;

@@ -54,6 +54,29 @@ LEAT_TEST(deque, the_oldest_come_out_in_order_also_after_growing)
     free(items);
 }
 
+LEAT_TEST(deque, without_thieves_an_outgrown_ring_is_freed_and_the_order_stays)
+{
+    enum { COUNT = 5 * LEAT__DEQUE_SLOTS };
+    struct leat__deque deque;
+    struct item *items = calloc(COUNT, sizeof *items);
+    struct leat__deque_ring *ring;
+
+    assert_ok(leat__deque_init(&deque));
+    deque.alone = true;
+    for (int i = 0; i < COUNT; i++) {
+        expect(leat__deque_push(&deque, &items[i].link, &tag_a));
+        if (i % 5 == 4)
+            expect(leat__deque_take_oldest(&deque, true) == &items[i / 5].link);
+    }
+    ring = load_relaxed(&deque.ring); /* relaxed: one thread */
+    expect(ring->slots > LEAT__DEQUE_SLOTS);
+    expect_null(ring->outgrown);
+    for (int i = COUNT / 5; i < COUNT; i++)
+        expect(leat__deque_take_oldest(&deque, true) == &items[i].link);
+    leat__deque_fini(&deque);
+    free(items);
+}
+
 struct raid {
     struct leat__deque *deque;
     LEAT_ATOMIC(bool)  *over;

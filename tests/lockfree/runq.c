@@ -80,6 +80,25 @@ LEAT_TEST(runq, batch_that_does_not_fit_keeps_its_rest)
     items_destroy(items, SLOTS + 10);
 }
 
+LEAT_TEST(runq, without_thieves_an_outgrown_ring_is_freed_and_the_order_stays)
+{
+    struct item *items = items_create(SLOTS * 2);
+    struct leat__runq_ring *old;
+
+    reset(777);
+    ring.alone = true;
+    old = leat__runq_ring(&ring);
+    fill(&ring, items, SLOTS);
+    expect(leat__runq_grow(&ring));
+    expect(leat__runq_ring(&ring) != old);
+    expect_null(leat__runq_ring(&ring)->outgrown);
+    fill(&ring, items + SLOTS, SLOTS);
+    for (uint32_t i = 0; i < SLOTS * 2; i++)
+        expect_eq(item_take(leat__runq_pop_alone(&ring)), i);
+    expect_null(leat__runq_pop_alone(&ring));
+    items_destroy(items, SLOTS * 2);
+}
+
 LEAT_TEST(runq, full_ring_grows_and_keeps_the_order)
 {
     struct item *items = items_create(SLOTS * 5 / 2);
