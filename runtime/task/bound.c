@@ -60,8 +60,10 @@ void leat__bound_join(struct leat__self *self)
 {
     struct leat__scope *scope = self->scope;
 
+    if (self->joined == scope)
+        return; /* attached before it was joined, and it stays so until its tasks have ended */
     attach(scope);
-    if (scope->owner == self || self->joined == scope)
+    if (scope->owner == self)
         return; /* an owner is found through its scope */
     leat__bound_leave(self);
     leat__lock(&scope->lock);

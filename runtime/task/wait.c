@@ -39,9 +39,9 @@ static void grace_is_over(void *arg, uint64_t generation)
 }
 
 /* Late enough to see a deadline that passed a look ago, and free. */
-static leat_time recent(void)
+static leat_time recent(const struct leat__worker *worker)
 {
-    return leat__worker_current() ? leat__worker_looked(leat__worker_current()) : leat__clock_now();
+    return worker ? leat__worker_looked(worker) : leat__clock_now();
 }
 
 /* A wait under a guard: its scopes' ends are seen from the guard's end on. Up to then a cancel
@@ -86,7 +86,7 @@ int leat__wait_begin(struct leat__wait *wait, enum leat__wait_kind kind, leat_ti
     /* Also of calls without a checkpoint. A task is no forked child. */
     if (!self->task && kind != LEAT__WAIT_SHIELDED && leat__fork_refuses())
         return -EPERM;
-    self->since = recent();
+    self->since = recent(leat__worker_current());
     wait->self = self;
     wait->deadline = deadline;
     wait->guard = NULL;
