@@ -84,9 +84,9 @@ LEAT_TEST_TASK(bucket, those_behind_a_cancelled_request_move_up)
         LEAT_SCOPE(inner);
 
         leat_spawn(&inner, take, &large);
-        expect_ok(leat_sleep(2 * LEAT_MSEC));
+        expect_ok(leat_sleep(20 * LEAT_MSEC * TEST_SLOWDOWN));
         leat_spawn(&outer, take, &small);
-        expect_ok(leat_sleep(2 * LEAT_MSEC));
+        expect_ok(leat_sleep(20 * LEAT_MSEC * TEST_SLOWDOWN));
         expect_err(leat_bucket_try_acquire(&bucket, 1), -EAGAIN);
         expect_eq(small.place, 0);
         leat_scope_cancel(&inner);
