@@ -22,6 +22,13 @@ struct leat__random *leat__worker_random(struct leat__worker *worker)
     return &generator;
 }
 
+/* For descriptors, on plain threads: there are none here. */
+leat_time leat_after(leat_time delay)
+{
+    (void)delay;
+    return LEAT_NEVER;
+}
+
 static void reset(size_t capacity, struct leat__scope *in)
 {
     struct leat_chan_options options = { .size = sizeof options, .capacity = capacity };
