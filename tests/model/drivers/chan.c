@@ -40,10 +40,14 @@ static void give_to(int i)
     chan->bias.owner = (uintptr_t)&faces[i];
 }
 
+/* What an element stands for: written before it is sent, read when it was received. */
+static int payload[8];
+
 static int send(int i)
 {
     int element, err;
 
+    model_plain_write(&payload[i]);
     model_plain_write(&element);
     element = i;
     err = leat_chan_send(chan, &element);
@@ -64,6 +68,7 @@ static int receive(void)
     if (err)
         return err;
     model_check(element >= 0 && element < 8);
+    model_plain_read(&payload[element]);
     received[element]++;
     return element;
 }
