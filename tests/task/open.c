@@ -161,7 +161,8 @@ LEAT_TEST(open_scope, one_that_is_never_closed_is_a_checked_bug)
 }
 
 struct background {
-    int started, finished, cancelled;
+    leat_time length; /* of each task's sleep */
+    int       started, finished, cancelled;
 };
 
 static int work_in_background(void *arg)
@@ -169,7 +170,7 @@ static int work_in_background(void *arg)
     struct background *background = arg;
 
     __atomic_fetch_add(&background->started, 1, __ATOMIC_RELAXED);
-    if (leat_sleep(5 * LEAT_MSEC) == 0)
+    if (leat_sleep(background->length) == 0)
         __atomic_fetch_add(&background->finished, 1, __ATOMIC_RELAXED);
     else
         __atomic_fetch_add(&background->cancelled, 1, __ATOMIC_RELAXED);
@@ -193,7 +194,7 @@ static int detach_ten(void *arg)
 static void run_background(leat_time drain, bool finished)
 {
     for (unsigned workers = 1; workers <= 2; workers++) {
-        struct background background = { 0, 0, 0 };
+        struct background background = { .length = finished ? 5 * LEAT_MSEC : LEAT_MINUTE };
 
         expect_ok(leat_run(detach_ten, &background,
                            LEAT_OPTIONS(.workers = workers, .drain_ns = drain)));
