@@ -192,17 +192,26 @@ LEAT_TEST_TASK(handle, a_task_with_a_handle_meets_its_scopes_deadline_as_a_timeo
     expect_err(result, -ETIMEDOUT);
 }
 
+static int wait_for_event(void *arg)
+{
+    int err = leat_event_wait(arg);
+
+    return err ? err : 4;
+}
+
 LEAT_TEST_TASK(handle, a_cancelled_join_leaves_the_task_alone)
 {
     struct leat_task task;
-    int value = 4, result = 0;
+    struct leat_event go = { 0 };
+    int result = 0;
     LEAT_SCOPE(outer);
 
-    assert_ok(leat_spawn_handle(&outer, &task, sleep_briefly, &value, NULL));
+    assert_ok(leat_spawn_handle(&outer, &task, wait_for_event, &go, NULL));
     {
         LEAT_LIMIT(200 * LEAT_USEC);
         expect_err(leat_task_join(task, &result), -ETIMEDOUT);
     }
+    leat_event_set(&go);
     expect_ok(leat_task_join(task, &result));
     expect_eq(result, 4);
     expect_ok(leat_scope_join(&outer));
