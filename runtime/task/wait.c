@@ -25,8 +25,11 @@ static void time_is_up(void *arg, uint64_t generation)
     struct leat__waiter *waiter = arg;
     struct leat__ticket ticket = { waiter, generation };
 
-    if (leat__claim(ticket, LEAT__CAUSE_TIMEOUT))
-        leat__wake(waiter);
+    if (!leat__claim(ticket, LEAT__CAUSE_TIMEOUT) || !leat__word_wake(&waiter->word))
+        return;
+    /* It has slept for long, and runs after those that are woken with it: ask the cache now. */
+    leat__context_prefetch_cold(&waiter->fiber->context);
+    leat__ready(waiter->fiber);
 }
 
 /* For the wheel, as time_is_up. */

@@ -7,7 +7,8 @@
 #define TASKS_WHEEL
 #include "tasks.h"
 
-enum { TIMERS = 6, GONE = 0, POISON = 0xa5 }; /* one that has another before it in its lane */
+/* The one that goes has another before it in its lane. */
+enum { TIMERS = LEAT__WHEEL_LANES + 2, GONE = 0, POISON = 0xa5 };
 
 static struct leat__timer timers[TIMERS];
 static int fired[TIMERS];
