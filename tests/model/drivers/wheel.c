@@ -75,7 +75,7 @@ MODEL_DRIVER(wheel_disarm_finds_a_timer_that_a_look_left_due, .preemptions = 2)
 MODEL_DRIVER(wheel_disarm_finds_a_timer_of_a_slot_half_spread, .preemptions = 2)
 {
     arm_all(192, 2);
-    model_spawn(fire_by, (void *)(intptr_t)203);
+    model_spawn(fire_by, (void *)(intptr_t)(192 + 2 * TIMERS));
     model_spawn(disarm_one, NULL);
     model_run();
     check_all();
