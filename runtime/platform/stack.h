@@ -16,8 +16,8 @@
  *     | guard | ............ usable ............ first frames | header | colour | guard ...
  *             ^ low                                           ^ the struct      ^ the next slot
  *
- * What others must reach of a fiber while it is parked is better off elsewhere: a stack that was not
- * used for long costs a miss of the TLB and, as page tables go, two of the cache. So each has a
+ * What others must reach of a fiber while it is parked is better off elsewhere: a stack that was
+ * not used for long costs a miss of the TLB and, as page tables go, two of the cache. So each has a
  * little memory on its side (`side`), which lies densely, in the order of the stacks, and stays
  * what it is when the stack's pages are taken.
  *

@@ -29,9 +29,10 @@ struct leat__grace {
 _Static_assert(sizeof(struct leat__grace) <= sizeof(struct leat_guard), "the public one has room");
 
 /* What others reach while the caller waits: its timer and its place among the scope's members. A
- * task's lies on its stack's side, not on the stack: of a million sleepers each was fired, and taken
- * out of the list by its neighbours, at the price of cold pages (p99 of random expiries: 10.7 ms
- * late, 0.18 with this; one run each). Those without a stack of their own have it in their self. */
+ * task's lies on its stack's side, not on the stack: of a million sleepers each was fired, and
+ * taken out of the list by its neighbours, at the price of cold pages (p99 of random expiries:
+ * 10.7 ms late, 0.18 with this; one run each). Those without a stack of their own have it in their
+ * self. */
 struct leat__seat {
     struct leat__timer timer; /* of the current wait; its arg is the waiter, always */
     /* under the scope's lock, but that its own task may look at any time, for a hint */
