@@ -4,6 +4,7 @@
  * spawned has run to its end, and no descriptor, thread or byte is left. */
 #include "harness/test.h"
 #include "base/random.h"
+#include "fault/left.h"
 
 #include <leat/leat.h>
 
@@ -184,20 +185,6 @@ static int grow(void *arg)
     return 0;
 }
 
-static int threads_of_this_process(void)
-{
-    char line[256];
-    int threads = -1;
-    FILE *file = fopen("/proc/self/status", "r");
-
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, "Threads:", 8) == 0)
-            threads = atoi(line + 8);
-    if (file)
-        fclose(file);
-    return threads;
-}
-
 static bool shut_down(uint64_t seed)
 {
     struct leat__random random;
@@ -233,12 +220,12 @@ LEAT_TEST(R18, shutdown_at_any_instant_ends_every_task_and_leaves_nothing)
     int threads;
 
     (void)mallopt(M_ARENA_MAX, 1); /* so that all there is is counted */
-    threads = threads_of_this_process();
+    threads = left_threads();
     for (; done < rounds && shut_down(seed + done); done++)
         if (done == rounds / 2)
             bytes = mallinfo2().uordblks;
     if (TEST_SLOWDOWN == 1) { /* sanitizers keep threads and memory of their own, and count leaks */
-        expect_eq(threads_of_this_process(), threads);
+        expect_eq(left_threads(), threads);
         /* The C library's caches fill up for a while; over many rounds nothing may grow. */
         expect_lt((long long)mallinfo2().uordblks - (long long)bytes,
                   rounds >= 1000 ? 8192 : 65536);

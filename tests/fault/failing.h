@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Memory that runs out when a test says so: malloc and its like, mmap, and the starts of threads
+ * (whose stacks are mapped inside of the C library), of all threads of this process.
+ *
+ *     failing_begin(n, 1);              // the n-th from here on fails
+ *     ... what is tested ...
+ *     struck = failing_end();           // whether there were that many
+ *
+ * Not under a sanitizer, which has a malloc of its own: failing_possible() says so. */
+#ifndef LEAT_TESTS_FAULT_FAILING_H
+#define LEAT_TESTS_FAULT_FAILING_H
+
+#include <stdbool.h>
+
+bool failing_possible(void);
+
+/* So many in a row. (Not all that follow: a task waits for a stack as long as there is none.) */
+void failing_begin(long nth, long in_a_row);
+bool failing_end(void);
+
+/* Allocated and not freed, mapped and not unmapped, since the process began. */
+long failing_blocks(void);
+long failing_maps(void);
+
+#endif
