@@ -41,7 +41,8 @@ typedef void leat_log_fn(void *arg, enum leat_log_level level, const char *line)
 /* Zero means the default everywhere. The environment (LEAT_WORKERS, LEAT_REACTOR, LEAT_SEED,
  * LEAT_LOG, LEAT_STALL_MS where 0 is never, LEAT_SIGNALS, LEAT_STACK_REPORT) fills what the program
  * left at zero; an unknown value there is an error, not ignored. LEAT_WATCH=0 turns off what
- * leat/observe.h says of deadlocks and of tasks that hold their worker.
+ * leat/observe.h says of deadlocks and of tasks that hold their worker. LEAT_DEBUG=1 watches locks
+ * (leat/sync.h).
  * LEAT_DUMP_SIGNAL, a signal's name or number, makes that signal write a dump of every task to
  * standard error (leat/observe.h); some thread outside of the runtime must take it, as the one in
  * leat_run does. */

@@ -13,7 +13,19 @@
  * Among tasks of any runtime and plain threads, all at once. A wait ends with its scope's deadline
  * or cancel, and then nothing was taken; what is there at once is taken without a look at the
  * scopes, except where said. Whoever got what it waited for may take the object's memory back as
- * soon as no other call on it is under way: the call that gave it does not touch it any more. */
+ * soon as no other call on it is under way: the call that gave it does not touch it any more.
+ *
+ * Looking for deadlocks before they happen: with LEAT_DEBUG=1 in the environment (and in debug
+ * builds, unless it is 0) mutexes and rwlocks are watched, and standard error says, with tasks and
+ * stacks,
+ *   - which locks are taken in different orders, as soon as each order was taken once;
+ *   - which lock a task holds at its end, locks again, or unlocks for another;
+ *   - which pthread mutex a task holds over a suspension: with libleat_debug.so linked or in
+ *     LD_PRELOAD, which debug builds have inside.
+ * Each is said once. Without LEAT_DEBUG none of it costs an instruction of a mutex. Orders are of
+ * single locks: memory that is zeroed for another one, or copied, is another lock. Not reported:
+ * orders that only one task takes, that another lock always guards, or that only readers take, and
+ * locks that were only tried. */
 #ifndef LEAT_SYNC_H
 #define LEAT_SYNC_H
 

@@ -9,6 +9,7 @@
  *
  * The file is long because it is one interpreter over one state. */
 #include "platform/unwind.h"
+#include "platform/peek.h"
 
 #include <link.h>
 #include <string.h>
@@ -587,6 +588,30 @@ size_t leat__unwind(const struct leat__registers *start, leat__unwind_read_fn *r
         if (!frame.stepped)
             break;
     }
+    return count;
+}
+
+static bool read_own(void *arg, uintptr_t at, void *to, size_t bytes)
+{
+    (void)arg;
+    return leat__peek((const void *)at, to, bytes);
+}
+
+/* A frame of its own, in which the three registers and the address belong together. */
+__attribute__((noinline)) size_t leat__unwind_here(void **ret, size_t max)
+{
+    struct leat__registers here = { NULL, NULL, NULL };
+    size_t count;
+
+#if defined(__x86_64__)
+    __asm__ volatile("lea 0(%%rip), %0\n\tmov %%rsp, %1\n\tmov %%rbp, %2"
+                     : "=&r"(here.pc), "=&r"(here.sp), "=&r"(here.fp));
+#elif defined(__aarch64__)
+    __asm__ volatile("adr %0, .\n\tmov %1, sp\n\tmov %2, x29"
+                     : "=&r"(here.pc), "=&r"(here.sp), "=&r"(here.fp));
+#endif
+    count = leat__unwind(&here, read_own, NULL, ret, max);
+    __asm__ volatile("" : : "r"(ret) : "memory"); /* no tail call: this frame is asked for */
     return count;
 }
 

@@ -28,6 +28,9 @@ typedef bool leat__unwind_read_fn(void *arg, uintptr_t at, void *to, size_t byte
 size_t leat__unwind(const struct leat__registers *start, leat__unwind_read_fn *read, void *arg,
                     void **ret, size_t max);
 
+/* The same for the caller itself; the first is inside of this function. */
+size_t leat__unwind_here(void **ret, size_t max);
+
 /* Where a signal handler's third argument says the thread was. */
 struct leat__registers leat__interrupted_registers(const void *ucontext);
 

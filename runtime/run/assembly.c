@@ -5,6 +5,7 @@
 #include "blocking/pool.h"
 #include "compute/pool.h"
 #include "observe/advisor.h"
+#include "observe/held.h"
 #include "observe/overflow.h"
 #include "observe/registry.h"
 #include "platform/support.h"
@@ -190,6 +191,7 @@ int leat__assembly_create(struct leat__assembly **ret, const struct leat_options
     }
     assembly->driven = driven;
     leat__overflow_install();
+    leat__held_report_install();
     err = leat__cpus_probe(&assembly->cpus, NULL);
     if (!err)
         err = leat__options_resolve(&assembly->options, &assembly->surroundings, options,

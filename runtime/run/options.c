@@ -105,7 +105,7 @@ static int from_environment(struct leat_options *options, struct leat__surroundi
     static const char *const levels[] = { NULL, "error", "warn", "info", "debug" };
     uint64_t workers = 0, seed = 0, stall_ms = LEAT__STALL_DEFAULT / LEAT_MSEC;
     unsigned reactor = LEAT_REACTOR_AUTO, level = LEAT_LOG_DEFAULT, watch = 1, signals = 1;
-    unsigned stacks = 0;
+    unsigned stacks = 0, debug = 0; /* the last took effect before main: task/held.c */
     int err;
 
     if ((err = number_from("LEAT_WORKERS", 1, LEAT__WORKERS_MAX, &workers, complaint)) ||
@@ -116,6 +116,7 @@ static int from_environment(struct leat_options *options, struct leat__surroundi
                          "expected error, warn, info or debug")) ||
         (err = word_from("LEAT_WATCH", switches, 2, &watch, complaint, "expected 0 or 1")) ||
         (err = word_from("LEAT_SIGNALS", switches, 2, &signals, complaint, "expected 0 or 1")) ||
+        (err = word_from("LEAT_DEBUG", switches, 2, &debug, complaint, "expected 0 or 1")) ||
         (err = word_from("LEAT_STACK_REPORT", switches, 2, &stacks, complaint,
                          "expected 0 or 1")) ||
         (err = number_from("LEAT_STALL_MS", 0, LEAT__STALL_MS_MAX, &stall_ms, complaint)) ||

@@ -22,11 +22,13 @@ static struct condition *inside(struct leat_condition *condition)
     return (struct condition *)(void *)condition;
 }
 
-int leat_condition_wait(struct leat_condition *public, struct leat_mutex *mutex)
+int leat_condition_wait(struct leat_condition *public, struct leat_mutex *public_mutex)
 {
     static const struct leat__reason reason = { "be signalled a condition", LEAT__ABOUT_NOTHING,
                                                 true };
     struct condition *condition = inside(public);
+    struct leat__mutex *mutex = (struct leat__mutex *)(void *)public_mutex;
+    const void *from = __builtin_return_address(0);
     struct leat__self *self = leat__self();
     struct leat__waitnode node = { 0 };
     struct leat__wait wait;
@@ -40,7 +42,7 @@ int leat_condition_wait(struct leat_condition *public, struct leat_mutex *mutex)
     leat__lock(&condition->lock);
     leat__waitlist_push(&condition->waiters, &node);
     leat__unlock(&condition->lock);
-    leat_mutex_unlock(mutex); /* I1 */
+    leat__mutex_unlock(mutex, from); /* I1 */
     leat__self_reason(self, &reason, NULL);
     cause = leat__wait_park(&wait, NULL);
     if (cause != LEAT__CAUSE_EVENT) {
@@ -50,7 +52,7 @@ int leat_condition_wait(struct leat_condition *public, struct leat_mutex *mutex)
         leat__unlock(&condition->lock);
     }
     /* 0: nothing ends a shielded wait */
-    (void)leat__mutex_lock((struct leat__mutex *)(void *)mutex, LEAT__WAIT_SHIELDED);
+    (void)leat__mutex_lock(mutex, LEAT__WAIT_SHIELDED, from);
     return err;
 }
 

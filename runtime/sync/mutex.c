@@ -65,9 +65,17 @@ static struct leat__mutex *inside(struct leat_mutex *mutex)
 
 static inline bool take_free(struct leat__mutex *mutex)
 {
-    uint32_t seen = 0;
+    uint32_t seen = leat__held.unlocked; /* 0, unless locks are watched: held.h */
 
     return cas_acquire(&mutex->word, &seen, LOCKED); /* O1 */
+}
+
+/* If nobody waits. */
+static inline bool let_go_free(struct leat__mutex *mutex)
+{
+    uint32_t seen = leat__held.locked; /* LOCKED, as above */
+
+    return cas_release(&mutex->word, &seen, 0); /* O1 */
 }
 
 /* Take it if it is free and open. `woken`: it is we who are. */
@@ -135,7 +143,7 @@ static bool look_on(struct leat__mutex *mutex, bool woken)
     return false;
 }
 
-static int lock_slow(struct leat__mutex *mutex, enum leat__wait_kind kind)
+static int lock_contended(struct leat__mutex *mutex, enum leat__wait_kind kind)
 {
     static const struct leat__reason reason = { "lock a mutex", LEAT__ABOUT_NOTHING, true };
     struct leat__self *self = leat__self();
@@ -180,6 +188,38 @@ static int lock_slow(struct leat__mutex *mutex, enum leat__wait_kind kind)
     return err;
 }
 
+static struct leat__held_lock told(struct leat__mutex *mutex, const void *from)
+{
+    return (struct leat__held_lock){ &mutex->name, LEAT__HELD_MUTEX, from };
+}
+
+__attribute__((noinline)) static int lock_slow(struct leat__mutex *mutex,
+                                               enum leat__wait_kind kind, const void *from)
+{
+    struct leat__held_lock lock;
+    int err;
+
+    if (!leat__held_watched())
+        return lock_contended(mutex, kind);
+    lock = told(mutex, from);
+    leat__held_before(&lock);
+    err = take(mutex, false) ? 0 : lock_contended(mutex, kind);
+    if (!err)
+        leat__held_taken(&lock);
+    return err;
+}
+
+__attribute__((noinline)) static int try_slow(struct leat__mutex *mutex, const void *from)
+{
+    struct leat__held_lock lock = told(mutex, from);
+
+    if (!take(mutex, false))
+        return -EAGAIN;
+    if (leat__held_watched())
+        leat__held_taken(&lock);
+    return 0;
+}
+
 /* With the inner lock held, which it releases: `node` is claimed and off the list. Wake it, or hand
  * the mutex over to it. */
 static void pass_on(struct leat__mutex *mutex, struct leat__waitnode *node)
@@ -203,11 +243,16 @@ static void pass_on(struct leat__mutex *mutex, struct leat__waitnode *node)
     leat__wake(waiter); /* I5 */
 }
 
-__attribute__((noinline)) static void unlock_slow(struct leat__mutex *mutex)
+__attribute__((noinline)) static void unlock_slow(struct leat__mutex *mutex, const void *from)
 {
     uint32_t old = load_relaxed(&mutex->word); /* relaxed: the holder's own, or a hint */
 
     leat__check(old & LOCKED, "unlock a mutex that you have locked");
+    if (leat__held_watched()) {
+        struct leat__held_lock lock = told(mutex, from);
+
+        leat__held_given(&lock);
+    }
     for (;;) {
         struct leat__waitnode *node;
 
@@ -228,26 +273,37 @@ __attribute__((noinline)) static void unlock_slow(struct leat__mutex *mutex)
     }
 }
 
-int leat__mutex_lock(struct leat__mutex *mutex, enum leat__wait_kind kind)
+int leat__mutex_lock(struct leat__mutex *mutex, enum leat__wait_kind kind, const void *from)
 {
-    return __builtin_expect(take_free(mutex), 1) ? 0 : lock_slow(mutex, kind);
+    return __builtin_expect(take_free(mutex), 1) ? 0 : lock_slow(mutex, kind, from);
 }
 
-int leat_mutex_lock(struct leat_mutex *mutex)
+void leat__mutex_unlock(struct leat__mutex *mutex, const void *from)
 {
-    return leat__mutex_lock(inside(mutex), LEAT__WAIT_ABANDONABLE);
+    if (__builtin_expect(!let_go_free(mutex), 0))
+        unlock_slow(mutex, from);
 }
 
-int leat_mutex_try_lock(struct leat_mutex *mutex)
+int leat_mutex_lock(struct leat_mutex *public)
 {
-    return take(inside(mutex), false) ? 0 : -EAGAIN;
+    struct leat__mutex *mutex = inside(public);
+
+    if (__builtin_expect(take_free(mutex), 1))
+        return 0;
+    return lock_slow(mutex, LEAT__WAIT_ABANDONABLE, leat__held_from());
+}
+
+int leat_mutex_try_lock(struct leat_mutex *public)
+{
+    struct leat__mutex *mutex = inside(public);
+
+    return __builtin_expect(take_free(mutex), 1) ? 0 : try_slow(mutex, leat__held_from());
 }
 
 void leat_mutex_unlock(struct leat_mutex *public)
 {
     struct leat__mutex *mutex = inside(public);
-    uint32_t seen = LOCKED;
 
-    if (__builtin_expect(!cas_release(&mutex->word, &seen, 0), 0)) /* O1 */
-        unlock_slow(mutex);
+    if (__builtin_expect(!let_go_free(mutex), 0))
+        unlock_slow(mutex, leat__held_from());
 }

@@ -7,7 +7,7 @@
 #include "sync/mutex.h"
 
 struct once {
-    struct leat_mutex mutex;
+    struct leat__mutex mutex;
     LEAT_ATOMIC(bool) done;
 } __attribute__((may_alias)); /* lies in a struct leat_once of the caller's */
 
@@ -16,11 +16,12 @@ _Static_assert(sizeof(struct once) <= sizeof(struct leat_once), "it has room");
 int leat_once_run(struct leat_once *public, int (*fn)(void *arg), void *arg)
 {
     struct once *once = (struct once *)(void *)public;
+    const void *from = __builtin_return_address(0);
     int err;
 
     if (__builtin_expect(load_acquire(&once->done), 1)) /* O1 */
         return 0;
-    err = leat_mutex_lock(&once->mutex);
+    err = leat__mutex_lock(&once->mutex, LEAT__WAIT_ABANDONABLE, from);
     if (err)
         return err;
     if (!load_relaxed(&once->done)) { /* relaxed: under the mutex */
@@ -30,6 +31,6 @@ int leat_once_run(struct leat_once *public, int (*fn)(void *arg), void *arg)
             store_release(&once->done, true); /* O1 */
         }
     }
-    leat_mutex_unlock(&once->mutex);
+    leat__mutex_unlock(&once->mutex, from);
     return err;
 }

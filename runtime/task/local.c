@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* See local.h. */
 #include "task/local.h"
+#include "task/held.h"
 #include "task/scope.h"
 #include "task/self.h"
 
@@ -67,12 +68,20 @@ void *leat_local_get(const struct leat_local *key)
 
 void leat__locals_drop(struct leat__self *self)
 {
-    struct leat__local_node *node;
+    struct leat__local_node *node, *last = NULL;
 
     while ((node = load_relaxed(&self->locals)) && node->self == self) {
         /* It goes first: drop may look at what is left, but not at what is dropped. */
         store_relaxed(&self->locals, node->next);
+        if (node->key == &leat__held_at_end) {
+            last = node; /* what the others drop may unlock */
+            continue;
+        }
         drop_value(node->key, node->value);
         free(node);
+    }
+    if (last) {
+        drop_value(last->key, last->value);
+        free(last);
     }
 }

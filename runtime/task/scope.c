@@ -14,6 +14,7 @@
 #include "base/clamp.h"
 #include "platform/clock.h"
 #include "platform/fork.h"
+#include "task/held.h"
 #include "task/record.h"
 #include "task/runtime.h"
 #include "task/task.h"
@@ -167,6 +168,8 @@ static bool commit_join(struct leat__fiber *fiber, void *arg)
     return fetch_add_acq_rel(&scope->pending, ours + LEAT__PENDING_JOINING) + ours != 0;
 }
 
+leat__commit_fn *leat__join_commit = commit_join;
+
 /* O1 */
 static bool has_children(struct leat__scope *scope)
 {
@@ -180,7 +183,7 @@ static void park_for_children(struct leat__scope *scope)
 
     leat__self_reason(self, &joining, scope->name);
     self->since = leat__worker_looked(leat__worker_current());
-    leat__park(commit_join, scope);
+    leat__park(leat__join_commit, scope);
     self->reason = NULL;
 }
 

@@ -223,7 +223,7 @@ static void enter_twice_body(void)
 {
     struct leat__bias bias = { .owner = LEAT__BIAS_SHARED };
     LEAT_ATOMIC(uintptr_t) side = 0;
-    char mine, other;
+    char mine = 0, other;
 
     expect(leat__single_enter(&side, &bias, &mine));
     expect(leat__single_enter(&side, &bias, &other));
@@ -233,7 +233,7 @@ static void overtaken_body(void)
 {
     struct leat__bias bias = { .owner = LEAT__BIAS_SHARED };
     LEAT_ATOMIC(uintptr_t) side = 0;
-    char mine, other;
+    char mine = 0, other;
 
     expect(leat__single_enter(&side, &bias, &mine));
     store_relaxed(&side, (uintptr_t)&other); /* relaxed: one thread plays both */

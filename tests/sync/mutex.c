@@ -173,7 +173,7 @@ LEAT_TEST_TASK(mutex, cancels_at_random_instants_leave_it_unlocked)
             (void)leat_scope_join(&scope);
         }
         expect_ok(leat_mutex_try_lock(&mutex));
-        for (size_t i = 1; i < sizeof mutex / 8; i++)
+        for (size_t i = 1; i < 3; i++)
             expect_eq(mutex.leat__private[i], 0u); /* nobody is in its list */
     }
 }

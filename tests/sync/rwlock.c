@@ -90,8 +90,8 @@ LEAT_TEST(rwlock, all_zero_is_free_and_try_never_waits)
     leat_rwlock_unlock_write(&rwlock);
     expect_ok(leat_rwlock_lock_write(&rwlock));
     leat_rwlock_unlock_write(&rwlock);
-    for (size_t i = 0; i < sizeof rwlock / 8; i++)
-        expect_eq(rwlock.leat__private[i], 0u);
+    for (size_t i = 0; i < 4; i++)
+        expect_eq(rwlock.leat__private[i], 0u); /* the rest is for debug reports */
 }
 
 static int lock_write(void *arg)
