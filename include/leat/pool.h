@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Calls that sleep in the kernel, on threads that may sleep: as many as there are calls, up to
- * leat_options.blocking_max. Files and directories may use all of them; a program's own calls three
- * quarters, and names a quarter, so that neither keeps the others waiting. A thread that has had
- * nothing to do for ten seconds ends. */
+ * leat_options.blocking_max. Files and directories may use all of them, names a quarter, and a
+ * program's own calls five eighths, so that of three threads or more there is always one for each.
+ * A thread that has had nothing to do for ten seconds ends. */
 #ifndef LEAT_POOL_H
 #define LEAT_POOL_H
 

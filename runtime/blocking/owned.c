@@ -81,8 +81,10 @@ static int wait_for(struct leat__offload_pool *pool, struct owned *owned, void *
     enum leat__cause cause;
     int (*fn)(void *) = owned->call.fn;
     bool ended, own;
-    int err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, LEAT_NEVER);
+    int err = leat_cancelled(); /* by the clock, as leat__offload_call */
 
+    if (!err)
+        err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, LEAT_NEVER);
     if (!err) {
         leat__self_reason(wait.self, pool->reason, (void *)(uintptr_t)fn);
         owned->ticket = wait.ticket;

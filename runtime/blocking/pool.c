@@ -427,6 +427,23 @@ int leat__blocking_names(int (*fn)(void *value), void *value, size_t bytes,
 
 /* ---- the pool ---- */
 
+static unsigned at_least_1(unsigned n)
+{
+    return n > 0 ? n : 1;
+}
+
+/* Names and the program's calls leave an eighth to files, even together: names that hang and calls
+ * that wait for a file then have one to wait for. One or two threads are too few for that. */
+static void set_quotas(struct leat__blocking *pool)
+{
+    unsigned max = pool->threads_max, names = at_least_1(max / 4);
+    unsigned others = names + at_least_1(max / 8);
+
+    pool->kind[FILES].quota = max;
+    pool->kind[NAMES].quota = names;
+    pool->kind[USER].quota = max > others ? max - others : 1;
+}
+
 int leat__blocking_create(struct leat__blocking **ret, struct leat__runtime *runtime,
                           unsigned threads_max, const struct leat__cpus *cpus)
 {
@@ -444,15 +461,12 @@ int leat__blocking_create(struct leat__blocking **ret, struct leat__runtime *run
                                                   .withdraw = withdraw };
         kind->pool = pool;
         leat__list_init(&kind->queue);
-        kind->quota = threads_max;
     }
-    /* Rounded up: a pool of few threads keeps none in reserve. */
-    pool->kind[USER].quota = threads_max - threads_max / 4;
-    pool->kind[NAMES].quota = (threads_max + 3) / 4;
+    pool->threads_max = threads_max;
+    set_quotas(pool);
     leat__list_init(&pool->threads);
     leat__list_init(&pool->idle);
     pool->runtime = runtime;
-    pool->threads_max = threads_max;
     pool->cpus = cpus;
     pool->idle_life = LEAT__BLOCKING_IDLE;
     pool->start = leat__thread_start;

@@ -69,7 +69,7 @@ ssize_t leat_read(struct leat_stream *stream, void *data, size_t bytes)
     if (result)
         return result;
     if (bytes > 0)
-        result = read_some(stream, data, bytes);
+        result = stream->deaf ? -EBADF : read_some(stream, data, bytes);
     leat__gate_leave(&stream->gate, LEAT__GATE_READER);
     return result;
 }
@@ -98,7 +98,8 @@ ssize_t leat_read_full(struct leat_stream *stream, void *data, size_t bytes)
             result = -ECANCELED;
             break;
         }
-        result = read_some(stream, (char *)data + done, bytes - done);
+        result = stream->deaf ? -EBADF
+                              : read_some(stream, (char *)data + done, bytes - done);
         if (result <= 0)
             break;
         done += (size_t)result;
@@ -221,6 +222,7 @@ int leat_stream_open_fd(struct leat_stream **ret, int fd)
     stream = make(fd, kind_of(status.st_mode));
     if (!stream)
         return -ENOMEM;
+    stream->deaf = (flags & O_ACCMODE) == O_WRONLY;
     stream->flush = stream->kind == LEAT__STREAM_FILE && (flags & O_ACCMODE) != O_RDONLY;
     *ret = stream;
     return 0;

@@ -21,6 +21,7 @@ struct leat_stream {
     int                    fd;
     enum leat__stream_kind kind;
     bool                   more; /* the reader's: the last read left something */
+    bool                   deaf; /* for writing alone: poll never calls it readable */
     bool                   flush; /* closing may have to write what was written */
 };
 

@@ -59,6 +59,7 @@ struct leat__stack_arena {
     struct leat__stack_arena *next_bare; /* in stacks->bare */
     struct leat__stack_arena *next_warm, *prev_warm; /* from stacks->warm to stacks->coldest */
     char *base;
+    char *sides; /* of the slots */
     size_t slots;
     size_t bare_count;
     size_t warm_count;
@@ -194,6 +195,8 @@ static bool bring_up(struct leat__stacks *stacks, const struct claim *claim,
     *stack = (struct leat__stack){ .low = base + stacks->guard_bytes,
                                    .bytes = (size_t)(top - base) - stacks->guard_bytes,
                                    .arena = claim->arena,
+                                   .side = claim->arena->sides +
+                                           claim->slot * LEAT__STACK_SIDE_BYTES,
                                    .slot = (unsigned)claim->slot };
     stack->valgrind_id = (unsigned)VALGRIND_STACK_REGISTER(stack->low, top);
     *ret = stack;
@@ -223,6 +226,12 @@ static int add_arena(struct leat__stacks *stacks)
             break;
     }
     if (base == MAP_FAILED) {
+        free(arena);
+        return -ENOMEM;
+    }
+    arena->sides = calloc(slots, LEAT__STACK_SIDE_BYTES);
+    if (!arena->sides) {
+        munmap(base, slots * stacks->stride);
         free(arena);
         return -ENOMEM;
     }
@@ -584,6 +593,7 @@ void leat__stacks_fini(struct leat__stacks *stacks)
             if (arena->warm[slot / 64] >> slot % 64 & 1)
                 VALGRIND_STACK_DEREGISTER(header_of(stacks, arena, slot)->valgrind_id);
         munmap(arena->base, arena->slots * stacks->stride);
+        free(arena->sides);
         free(arena);
     }
     pthread_mutex_destroy(&stacks->lock);

@@ -95,14 +95,14 @@ static int accept_now(const struct leat__op *op)
 }
 
 /* Begins the connection, and when called again tells how it goes: connect(2) says so itself, while
- * a look at SO_ERROR can't tell "not yet" from "yes". */
-static int connect_now(const struct leat__op *op)
+ * a look at SO_ERROR can't tell "not yet" from "yes". `begun`: this is not the first call. */
+static int connect_now(const struct leat__op *op, bool begun)
 {
     int result = outcome(connect(op->fd, op->address, op->address_bytes));
 
     switch (result) {
     case -EISCONN:
-        return 0;
+        return begun ? 0 : -EISCONN;
     case -EINPROGRESS:
     case -EALREADY:
     case -EINTR:
@@ -195,7 +195,7 @@ int leat__op_attempt(struct leat__op *op, bool ready)
     case LEAT__OP_ACCEPT:
         return accept_now(op);
     case LEAT__OP_CONNECT:
-        return connect_now(op);
+        return connect_now(op, ready);
     case LEAT__OP_POLL:
         return poll_now(op);
     case LEAT__OP_OPEN_AT:

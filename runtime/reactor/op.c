@@ -295,6 +295,8 @@ static __attribute__((noinline)) int run_on_worker(struct leat__op *op)
             return offload(reactor, op); /* a file or device that can't be polled */
         if (err)
             return err;
+        if (op->code == LEAT__OP_CONNECT && result == -EAGAIN)
+            return -ENOBUFS; /* a local socket's queue is full: see connect_now */
         if (!is_for_later(op, result))
             return result;
         if (result == -EAGAIN) {
@@ -303,6 +305,12 @@ static __attribute__((noinline)) int run_on_worker(struct leat__op *op)
                 return err;
         }
     }
+}
+
+/* It is done at once or not at all, on either back end. */
+static bool may_not_wait(const struct leat__op *op)
+{
+    return (op->code == LEAT__OP_RECV || op->code == LEAT__OP_SEND) && op->flags & MSG_DONTWAIT;
 }
 
 /* Returns true when the op is over with *ret. */
@@ -342,9 +350,9 @@ int leat__op_run(struct leat__op *op)
         op->bytes = LEAT__OP_BYTES_MAX;
     if (__builtin_expect(hook != NULL, 0) && fault(op, hook, &result))
         return result;
-    if (op->direct && !op->stubborn) {
+    if ((op->direct || may_not_wait(op)) && !op->stubborn) {
         result = leat__op_attempt(op, false);
-        if (result != -EAGAIN) {
+        if (result != -EAGAIN || may_not_wait(op)) {
             struct leat__worker *worker = leat__worker_current();
 
             if (worker)

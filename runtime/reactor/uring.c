@@ -198,6 +198,15 @@ static void catch_up(struct uring *uring)
 
 /* ---- completing ---- */
 
+/* The kernel polls for POLLRDHUP unasked (IO_POLL_UNMASK) and says so. Where it is all that came,
+ * it is left to stand: a poll begun anew would end at once. */
+static int outcome_of(const struct leat__op *op, int result)
+{
+    int asked = op->flags | POLLERR | POLLHUP | POLLNVAL;
+
+    return op->code == LEAT__OP_POLL && result > 0 && (result & asked) ? result & asked : result;
+}
+
 static unsigned reap(struct uring *uring)
 {
     struct io_uring_cqe *cqe;
@@ -213,7 +222,7 @@ static unsigned reap(struct uring *uring)
 
             leat__list_remove(&op->node); /* from recalls, or from nowhere (I1) */
             op->more = (cqe->flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
-            readied += leat__op_complete(op, cqe->res);
+            readied += leat__op_complete(op, outcome_of(op, cqe->res));
         }
     }
     io_uring_cq_advance(&uring->ring, seen);

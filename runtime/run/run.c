@@ -5,11 +5,7 @@
 #include "platform/futex.h"
 #include "run/assembly.h"
 
-#include <leat/error.h>
 #include <leat/runtime.h>
-
-#include <errno.h>
-#include <stdio.h>
 
 static void wait_for_root(struct leat__runtime *runtime)
 {
@@ -32,16 +28,4 @@ int leat_run(int (*fn)(void *arg), void *arg, const struct leat_options *options
     }
     leat__assembly_destroy(assembly, err);
     return err;
-}
-
-int leat_main(int (*fn)(void *arg), void *arg, const struct leat_options *options)
-{
-    int result = leat_run(fn, arg, options);
-
-    if (result < 0) {
-        fprintf(stderr, "%s: %s (%s)\n", program_invocation_short_name, leat_error_name(result),
-                leat_error_text(result));
-        return 1;
-    }
-    return result <= 125 ? result : 1;
 }

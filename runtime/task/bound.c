@@ -56,6 +56,30 @@ static void attach(struct leat__scope *scope)
     }
 }
 
+/* With the scope's lock held, hence relaxed, as below. */
+static void link_seat(struct leat__scope *scope, struct leat__seat *seat)
+{
+    struct leat__seat *next = scope->members;
+
+    store_relaxed(&seat->next, next);
+    store_relaxed(&seat->prev, NULL);
+    if (next)
+        store_relaxed(&next->prev, seat);
+    scope->members = seat;
+}
+
+static void unlink_seat(struct leat__scope *scope, struct leat__seat *seat)
+{
+    struct leat__seat *next = load_relaxed(&seat->next), *prev = load_relaxed(&seat->prev);
+
+    if (prev)
+        store_relaxed(&prev->next, next);
+    else
+        scope->members = next;
+    if (next)
+        store_relaxed(&next->prev, prev);
+}
+
 /* The caller is about to wait: make sure that a cancel of any scope around it finds it. */
 void leat__bound_join(struct leat__self *self)
 {
@@ -68,11 +92,7 @@ void leat__bound_join(struct leat__self *self)
         return; /* an owner is found through its scope */
     leat__bound_leave(self);
     leat__lock(&scope->lock);
-    self->member_next = scope->members;
-    self->member_prev = &scope->members;
-    if (scope->members)
-        scope->members->member_prev = &self->member_next;
-    scope->members = self;
+    link_seat(scope, self->seat);
     leat__unlock(&scope->lock);
     self->joined = scope;
 }
@@ -85,9 +105,7 @@ void leat__bound_leave(struct leat__self *self)
     if (!scope)
         return;
     leat__lock(&scope->lock);
-    *self->member_prev = self->member_next;
-    if (self->member_next)
-        self->member_next->member_prev = self->member_prev;
+    unlink_seat(scope, self->seat);
     leat__unlock(&scope->lock);
     self->joined = NULL;
 }
@@ -139,9 +157,13 @@ static bool mark(struct leat__scope *scope)
     if (load_relaxed(&scope->ended)) /* relaxed: under the lock */
         return false;
     store_release(&scope->ended, true); /* pairs with the acquire in leat__bound_check */
-    for (struct leat__self *self = scope->members; self; self = self->member_next)
-        if (leat__word_cancel(&self->waiter->word))
-            leat__wake(self->waiter);
+    /* relaxed: under the lock */
+    for (struct leat__seat *seat = scope->members; seat; seat = load_relaxed(&seat->next)) {
+        struct leat__waiter *waiter = leat__seat_waiter(seat);
+
+        if (leat__word_cancel(&waiter->word))
+            leat__wake(waiter);
+    }
     if (scope->waiter && leat__word_cancel(&scope->waiter->word))
         leat__wake(scope->waiter);
     return true;

@@ -62,8 +62,11 @@ int leat__offload_call(struct leat__offload_pool *pool, int (*fn)(void *arg), vo
     struct leat__wait wait;
     enum leat__cause cause;
     bool own;
-    int err = leat__wait_begin(&wait, LEAT__WAIT_CANCELLABLE, LEAT_NEVER);
+    /* A wait's begin knows the time of the worker's last look; what is called may run for long. */
+    int err = leat_cancelled();
 
+    if (!err)
+        err = leat__wait_begin(&wait, LEAT__WAIT_CANCELLABLE, LEAT_NEVER);
     if (err)
         return err;
     leat__self_reason(self, pool->reason, (void *)(uintptr_t)fn);

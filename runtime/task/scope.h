@@ -11,6 +11,7 @@
 
 struct leat__record;
 struct leat__runtime;
+struct leat__seat;
 struct leat__self;
 
 /* Children are counted in two halves (a biased counter): `spawned` is the owner's own, plain, up
@@ -49,7 +50,7 @@ struct leat__scope {
     struct leat__lock     lock;    /* guards all below */
     unsigned              running; /* counted only where there is a limit */
     struct leat__waitlist spawners;
-    struct leat__self    *members; /* tasks whose waits it bounds, since they first waited */
+    struct leat__seat    *members; /* of tasks whose waits it bounds, since they first waited */
     struct leat__scope   *inner;   /* attached scopes opened inside it */
     struct leat__scope   *inner_next, *inner_prev; /* (no pointer to a pointer: gcc 12 fails to
                                                       compile one for link-time optimisation) */

@@ -20,8 +20,10 @@ struct leat__self *leat__self_of_thread(void)
 {
     struct plain_thread *thread = leat__thread_memory();
 
-    if (!thread->self.waiter) /* only once: a scope's end may be reading it on another thread */
+    if (!thread->self.waiter) { /* only once: a scope's end may be reading it on another thread */
         thread->self.waiter = &thread->waiter;
+        leat__self_sit(&thread->self, &thread->self.own);
+    }
     if (leat__fork_forked())
         thread->self.budget = 0; /* the checkpoint of every blocking call refuses */
     return &thread->self;

@@ -41,6 +41,7 @@ static void run(struct leat__task *task, struct leat__fiber *fiber, bool here)
     int result;
 
     leat__self_init(&self, &task->waiter, task, scope);
+    leat__self_sit(&self, here ? &self.own : fiber->stack->side);
     self.outer = here ? fiber->self : NULL;
     self.began = leat__worker_looked(leat__worker_current());
     store_relaxed(&self.locals, task->fiber.self); /* relaxed: nobody else sees the self yet */

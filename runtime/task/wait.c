@@ -26,8 +26,11 @@ static void time_is_up(void *arg, uint64_t generation)
     struct leat__waiter *waiter = arg;
     struct leat__ticket ticket = { waiter, generation };
 
-    if (leat__claim(ticket, LEAT__CAUSE_TIMEOUT))
-        leat__wake(waiter);
+    if (!leat__claim(ticket, LEAT__CAUSE_TIMEOUT) || !leat__word_wake(&waiter->word))
+        return;
+    /* It has slept for long, and runs after those that are woken with it: ask the cache now. */
+    leat__context_prefetch_cold(&waiter->fiber->context);
+    leat__ready(waiter->fiber);
 }
 
 /* For the wheel, as time_is_up. */
@@ -163,10 +166,18 @@ static void arm(const struct leat__wait *wait, struct leat__timer *timer,
     struct leat__runtime *runtime = leat__worker_runtime(worker);
 
     timer->fire = fire;
-    timer->arg = wait->ticket.waiter;
     timer->value = wait->ticket.generation;
     leat__probe_count(&leat__worker_probe(worker)->timer_arms);
     leat__timer_arm(&runtime->wheels[leat__worker_index(worker)], timer, when);
+}
+
+/* Who slept for long and ends now leaves the scope's members, as cold as it was: ask for its
+ * neighbours. */
+static void end_timer(struct leat__seat *seat)
+{
+    leat__timer_disarm(&seat->timer);
+    __builtin_prefetch(load_relaxed(&seat->next), 1); /* relaxed, both: hints */
+    __builtin_prefetch(load_relaxed(&seat->prev), 1);
 }
 
 enum leat__cause leat__wait_park(struct leat__wait *wait, struct leat__lock *held)
@@ -179,12 +190,14 @@ enum leat__cause leat__wait_park(struct leat__wait *wait, struct leat__lock *hel
         bool graced = wait->guard && wait->guard->until < wait->deadline;
 
         if (timed)
-            arm(wait, &wait->self->timer, time_is_up, wait->deadline);
-        if (graced)
+            arm(wait, &wait->self->seat->timer, time_is_up, wait->deadline);
+        if (graced) {
+            wait->guard->timer.arg = waiter;
             arm(wait, &wait->guard->timer, grace_is_over, wait->guard->until);
+        }
         leat__park(leat__wait_commit, &commit);
         if (timed)
-            leat__timer_disarm(&wait->self->timer);
+            end_timer(wait->self->seat);
         if (graced)
             leat__timer_disarm(&wait->guard->timer);
     } else {

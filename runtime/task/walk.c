@@ -62,6 +62,7 @@ static bool interpret(struct leat__sight *ret, const struct leat__task *task, st
     struct leat__self *self = (struct leat__self *)(void *)look->self;
     enum leat__fiber_state state = state_of(look->host);
     uint64_t word = load_relaxed(&block->waiter.word);
+    struct leat__seat seat;
     bool innermost;
 
     memset(look->self, 0, sizeof look->self);
@@ -97,7 +98,8 @@ static bool interpret(struct leat__sight *ret, const struct leat__task *task, st
     ret->reason = self->reason;
     ret->about = self->about;
     ret->since = self->since;
-    ret->timed = load_relaxed(&self->timer.wheel) != NULL;
+    ret->timed = leat__peek(self->seat, &seat, sizeof seat) &&
+                 load_relaxed(&seat.timer.wheel) != NULL;
     return true;
 }
 

@@ -20,6 +20,9 @@
 /* What a look may do: a timer fired costs two, a timer moved one. */
 #define BUDGET (2 * LEAT__WHEEL_FIRES)
 
+/* Timers that are let go together before the first of them is fired. */
+#define SALVO 16
+
 /* The tick at or after `when`: rounding up is what makes timers never early. */
 static uint64_t tick_at(leat_time when)
 {
@@ -165,29 +168,47 @@ static struct leat__timer *take(struct leat__timer **lane)
     return timer;
 }
 
+/* What firing needs of a timer that was let go. */
+struct shot {
+    void (*fire)(void *arg, uint64_t value);
+    void    *arg;
+    uint64_t value;
+};
+
+/* Let go of up to SALVO due timers, at most `max`. Whoever is fired at is on its way into the cache
+ * meanwhile: that one is as cold as the timer. */
+static unsigned take_due(struct leat__wheel *wheel, struct shot *shots, int max)
+{
+    struct leat__wheel_slot *due = &wheel->slots[DUE];
+    int count = 0;
+
+    for (unsigned i = 0; count < max && count < SALVO && !is_empty(due); i++) {
+        struct leat__timer *timer = take(&due->lane[i % LEAT__WHEEL_LANES]);
+
+        if (!timer)
+            continue;
+        __builtin_prefetch(timer->arg, 1);
+        shots[count++] = (struct shot){ timer->fire, timer->arg, timer->value };
+        wheel->armed--;
+        store_release(&timer->wheel, NULL); /* O1; I4 */
+    }
+    return (unsigned)count;
+}
+
 /* Fire what is due. Returns what is left of the budget, below 0 when that was not enough. */
 static int fire_due(struct leat__wheel *wheel, int budget)
 {
-    struct leat__wheel_slot *due = &wheel->slots[DUE];
+    struct shot shots[SALVO];
 
-    for (unsigned i = 0; !is_empty(due); i++) {
-        struct leat__timer *timer;
-        void (*fire)(void *, uint64_t);
-        uint64_t value;
-        void *arg;
+    while (!is_empty(&wheel->slots[DUE])) {
+        unsigned count;
 
         if (budget <= 0)
             return -1;
-        timer = take(&due->lane[i % LEAT__WHEEL_LANES]);
-        if (!timer)
-            continue;
-        fire = timer->fire;
-        arg = timer->arg;
-        value = timer->value;
-        wheel->armed--;
-        store_release(&timer->wheel, NULL); /* O1; I4 */
-        fire(arg, value);
-        budget -= 2;
+        count = take_due(wheel, shots, (budget + 1) / 2);
+        for (unsigned i = 0; i < count; i++)
+            shots[i].fire(shots[i].arg, shots[i].value);
+        budget -= 2 * (int)count;
     }
     return budget;
 }

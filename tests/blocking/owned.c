@@ -104,6 +104,27 @@ LEAT_TEST_TASK(blocking_owned, call_in_an_ended_scope_is_dropped_unmade)
     expect_null(question.memory);
 }
 
+/* Without a suspension in between, in which the runtime would look at the clock. */
+static void outlive_the_limit(void)
+{
+    leat_time end = leat_now() + 3 * LEAT_MSEC;
+
+    while (leat_now() < end)
+        cpu_relax();
+}
+
+LEAT_TEST_TASK(blocking_owned, call_after_the_deadline_is_dropped_unmade)
+{
+    struct gate gate = { .open = 1 };
+    struct question question = make_question(&gate);
+    LEAT_LIMIT(LEAT_MSEC);
+
+    outlive_the_limit();
+    expect_err(leat_blocking_owned(ask, &question, sizeof question, drop), -ETIMEDOUT);
+    expect_eq(load_acquire(&gate.entered), 0);
+    expect_eq(load_acquire(&gate.dropped), 1);
+}
+
 LEAT_TEST_TASK(blocking_owned, too_large_a_value_is_dropped)
 {
     static unsigned char large[(64 << 10) + 1] = { 1 };
@@ -214,35 +235,61 @@ static int nothing(void *arg)
     return 0;
 }
 
+struct starved {
+    struct gate names, user;
+    int         names_most, user_most;
+};
+
+/* Names and the program's calls hang, as many as there may be; files go on beside them. */
 static int starve(void *arg)
 {
-    struct gate names = { 0 }, user = { 0 };
+    struct starved *starved = arg;
 
-    (void)arg;
     LEAT_SCOPE(scope);
     for (int i = 0; i < 30; i++) {
-        leat_spawn(&scope, call_name, &names);
-        leat_spawn(&scope, call_user, &user);
+        leat_spawn(&scope, call_name, &starved->names);
+        leat_spawn(&scope, call_user, &starved->user);
     }
-    await(&names.entered, 2);
-    await(&user.entered, 5);
-    expect_ok(leat_sleep(20 * LEAT_MSEC));
-    expect_eq(load_acquire(&names.entered), 2); /* a quarter of eight threads */
-    expect_le(load_acquire(&user.entered), 6);  /* three quarters */
-    {
-        /* Names alone cannot keep files out; let the program's calls go, too. */
-        store_release(&user.open, 1);
+    await(&starved->names.entered, starved->names_most);
+    await(&starved->user.entered, starved->user_most);
+    for (int i = 0; i < 10; i++)
         expect_ok(leat__blocking_files(nothing, NULL));
-    }
-    expect_eq(load_acquire(&names.entered), 2);
-    store_release(&names.open, 1);
+    expect_eq(load_acquire(&starved->names.entered), starved->names_most);
+    expect_eq(load_acquire(&starved->user.entered), starved->user_most);
+    store_release(&starved->user.open, 1);
+    store_release(&starved->names.open, 1);
     expect_ok(leat_scope_join(&scope));
     return 0;
 }
 
-LEAT_TEST(blocking_owned, names_and_user_calls_keep_within_their_quotas)
+LEAT_TEST(blocking_owned, files_have_a_thread_while_names_and_user_calls_hang)
 {
-    expect_ok(leat_run(starve, NULL, LEAT_OPTIONS(.workers = 1, .blocking_max = 8)));
+    static const unsigned threads[] = { 3, 4, 5, 8, 16 }, names[] = { 1, 1, 1, 2, 4 },
+                          user[] = { 1, 2, 3, 5, 10 };
+
+    for (size_t i = 0; i < sizeof threads / sizeof threads[0]; i++) {
+        struct starved starved = { .names_most = (int)names[i], .user_most = (int)user[i] };
+
+        expect_lt(names[i] + user[i], threads[i]);
+        expect_ok(leat_run(starve, &starved,
+                           LEAT_OPTIONS(.workers = 1, .blocking_max = threads[i])));
+    }
+}
+
+static int call_each_kind(void *arg)
+{
+    struct gate gate = { .open = 1 };
+
+    (void)arg;
+    expect_ok(call_name(&gate));
+    expect_ok(call_user(&gate));
+    expect_ok(leat__blocking_files(nothing, NULL));
+    return 0;
+}
+
+LEAT_TEST(blocking_owned, a_pool_of_one_thread_runs_every_kind)
+{
+    expect_ok(leat_run(call_each_kind, NULL, LEAT_OPTIONS(.workers = 1, .blocking_max = 1)));
 }
 
 /* ---- what cannot block does not come here ---- */

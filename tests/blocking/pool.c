@@ -138,7 +138,7 @@ LEAT_TEST(blocking_pool, grows_to_its_limit_and_shrinks_to_nothing)
 {
     struct fixture fixture;
 
-    set_up(&fixture, 4); /* of which a program's calls get three */
+    set_up(&fixture, 5); /* of which a program's calls get three */
     leat__blocking_tune(fixture.pool, 20 * LEAT_MSEC, leat__thread_start);
     call(&fixture, 5);
     await_entered(&fixture, 3);

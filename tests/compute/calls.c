@@ -4,6 +4,7 @@
 #include "lockfree/atomic.h"
 
 #include <leat/compute.h>
+#include <leat/parallel.h>
 #include <leat/runtime.h>
 #include <leat/task.h>
 
@@ -131,6 +132,28 @@ LEAT_TEST_TASK(compute, cancelled_caller_makes_no_call)
     leat_scope_cancel(&scope);
     expect_err(leat_compute(sum_up, &sum), -ECANCELED);
     expect_eq(sum.result, (uint64_t)0);
+}
+
+static int note_piece(void *data, size_t begin, size_t end)
+{
+    fetch_add_acq_rel((LEAT_ATOMIC(int) *)data, (int)(end - begin));
+    return 0;
+}
+
+/* Without a suspension in between, in which the runtime would look at the clock. */
+LEAT_TEST_TASK(compute, call_after_the_deadline_is_not_made)
+{
+    leat_time end = leat_now() + 3 * LEAT_MSEC;
+    LEAT_ATOMIC(int) pieces = 0;
+    struct sum sum = { 0 };
+    LEAT_LIMIT(LEAT_MSEC);
+
+    while (leat_now() < end)
+        cpu_relax();
+    expect_err(leat_compute(sum_up, &sum), -ETIMEDOUT);
+    expect_eq(sum.result, (uint64_t)0);
+    expect_err(leat_parallel_for(0, 100, note_piece, &pieces), -ETIMEDOUT);
+    expect_eq(load_acquire(&pieces), 0);
 }
 
 LEAT_TEST_TASK(compute, cancels_at_any_moment_lose_no_call)

@@ -133,6 +133,7 @@ MODEL_DRIVER(bound_cancel_walks_past_a_task_that_leaves, .weak_preemptions = 1)
     reset();
     passing = selves[1];
     passing.scope = &b;
+    leat__self_sit(&passing, &passing.own);
     model_spawn(look_and_leave, NULL);
     model_spawn(wait_inside, &b);
     model_spawn(cancel, &a);

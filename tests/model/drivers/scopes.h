@@ -18,7 +18,8 @@ static LEAT_ATOMIC(uint32_t) made;          /* blocks taken */
 static LEAT_ATOMIC(uint32_t) queued[BLOCKS]; /* 1: to be run by whoever makes it 2 */
 static LEAT_ATOMIC(uint32_t) to_come;       /* tasks that nobody has taken yet */
 static int results[BLOCKS], runs[BLOCKS];
-static struct leat__stack stack;
+static struct leat__stack stack, stacks[TASKS];
+static struct leat__seat sides[TASKS];
 static int servers; /* threads 2 and up that serve */
 static struct leat__record records[BLOCKS];
 
@@ -120,6 +121,8 @@ static void serve(void *arg)
             model_sleep();
             continue;
         }
+        fiber->stack = &stacks[model_self()];
+        fiber->stack->side = &sides[model_self()];
         faces[model_self()].running = fiber;
         leat__task_body(fiber);
         faces[model_self()].running = &fibers[model_self()];

@@ -39,6 +39,7 @@ static inline void tasks_reset(struct leat__scope *scope)
         waiters[i].fiber = &fibers[i];
         selves[i].waiter = &waiters[i];
         selves[i].scope = scope;
+        leat__self_sit(&selves[i], &selves[i].own);
         selves[i].budget = 1000;
         fibers[i].self = &selves[i];
         faces[i].running = &fibers[i];

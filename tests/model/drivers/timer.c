@@ -78,16 +78,16 @@ static void wait_and_reuse(void *arg)
 {
     (void)arg;
     (void)wait_until(3 * LEAT__TICK_NS);
-    memset(&selves[1].timer, POISON, sizeof selves[1].timer);
+    memset(&selves[1].own.timer, POISON, sizeof selves[1].own.timer);
     over = true;
     model_wake(2);
 }
 
 static void check_poison(void)
 {
-    const unsigned char *bytes = (const unsigned char *)&selves[1].timer;
+    const unsigned char *bytes = (const unsigned char *)&selves[1].own.timer;
 
-    for (size_t i = 0; i < sizeof selves[1].timer; i++)
+    for (size_t i = 0; i < sizeof selves[1].own.timer; i++)
         model_check(bytes[i] == POISON);
 }
 

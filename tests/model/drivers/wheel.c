@@ -7,7 +7,8 @@
 #define TASKS_WHEEL
 #include "tasks.h"
 
-enum { TIMERS = 6, GONE = 0, POISON = 0xa5 }; /* one that has another before it in its lane */
+/* The one that goes has another before it in its lane. */
+enum { TIMERS = LEAT__WHEEL_LANES + 2, GONE = 0, POISON = 0xa5 };
 
 static struct leat__timer timers[TIMERS];
 static int fired[TIMERS];
@@ -74,7 +75,7 @@ MODEL_DRIVER(wheel_disarm_finds_a_timer_that_a_look_left_due, .preemptions = 2)
 MODEL_DRIVER(wheel_disarm_finds_a_timer_of_a_slot_half_spread, .preemptions = 2)
 {
     arm_all(192, 2);
-    model_spawn(fire_by, (void *)(intptr_t)203);
+    model_spawn(fire_by, (void *)(intptr_t)(192 + 2 * TIMERS));
     model_spawn(disarm_one, NULL);
     model_run();
     check_all();

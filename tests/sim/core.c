@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Virtual threads, time and the invariants of the simulation itself. */
+#include "harness/test.h"
+#include "sim/sim.h"
+
+#include <leat/leat.h>
+
+#include <stdio.h>
+
+static struct leat__sim_outcome outcome;
+
+/* fn, the root task of a runtime. */
+struct program {
+    int (*fn)(void *arg);
+    void *arg;
+};
+
+static int run_program(void *arg)
+{
+    struct program *program = arg;
+
+    return leat_run(program->fn, program->arg, NULL);
+}
+
+static void simulate(int (*fn)(void *arg), void *arg, uint64_t seed)
+{
+    struct program program = { fn, arg };
+    struct leat__sim_config config;
+
+    leat__sim_draw(&config, seed);
+    config.no_memory = config.no_thread = 0;
+    leat__sim_once(run_program, &program, &config, &outcome);
+    if (outcome.failed)
+        test_fail("seed %llu: %s", (unsigned long long)seed, outcome.text);
+}
+
+static int nothing(void *arg)
+{
+    (void)arg;
+    return 7;
+}
+
+LEAT_TEST(sim, a_program_runs_and_returns)
+{
+    for (uint64_t seed = 1; seed <= 100 && !test_failed(); seed++) {
+        simulate(nothing, NULL, seed);
+        expect_eq(outcome.result, 7);
+    }
+}
+
+static int sleeps_for_hours(void *arg)
+{
+    leat_time begin = leat_now(), *slept = arg;
+    int err = leat_sleep(5 * LEAT_HOUR);
+
+    *slept = leat_now() - begin;
+    return err;
+}
+
+LEAT_TEST(sim, hours_pass_at_once)
+{
+    for (uint64_t seed = 1; seed <= 20 && !test_failed(); seed++) {
+        leat_time slept = 0;
+
+        simulate(sleeps_for_hours, &slept, seed);
+        expect_eq(outcome.result, 0);
+        expect_ge(slept, 5 * LEAT_HOUR);
+        expect_lt(slept, 5 * LEAT_HOUR + LEAT_SEC);
+    }
+}
+
+struct numbers {
+    struct leat_chan *chan;
+    int               sum;
+};
+
+static int sends(void *arg)
+{
+    struct numbers *numbers = arg;
+
+    for (int i = 1; i <= 20; i++)
+        if (leat_chan_send(numbers->chan, &i) != 0)
+            return -1;
+    return 0;
+}
+
+static int receives(void *arg)
+{
+    static const struct leat_chan_options options = { .size = sizeof options, .capacity = 3 };
+    struct numbers *numbers = arg;
+    struct leat_scope scope;
+    int number, err;
+
+    if (leat_chan_create(&numbers->chan, sizeof(int), &options) != 0)
+        return -1;
+    leat_scope_open(&scope, NULL);
+    for (int i = 0; i < 4; i++)
+        leat_spawn(&scope, sends, numbers);
+    for (int i = 0; i < 80; i++) {
+        err = leat_chan_recv(numbers->chan, &number);
+        if (err)
+            return err;
+        numbers->sum += number;
+    }
+    err = leat_scope_close(&scope);
+    leat_chan_free(numbers->chan);
+    return err;
+}
+
+LEAT_TEST(sim, tasks_pass_numbers_under_every_strategy)
+{
+    for (uint64_t seed = 1; seed <= 200 && !test_failed(); seed++) {
+        struct numbers numbers = { 0 };
+
+        simulate(receives, &numbers, seed);
+        expect_eq(outcome.result, 0);
+        expect_eq(numbers.sum, 840);
+    }
+}
+
+LEAT_TEST(sim, the_same_seed_gives_the_same_trace)
+{
+    for (uint64_t seed = 1; seed <= 50 && !test_failed(); seed++) {
+        struct numbers numbers = { 0 };
+        uint64_t hash;
+
+        simulate(receives, &numbers, seed);
+        hash = outcome.hash;
+        simulate(receives, &numbers, seed);
+        expect_eq(outcome.hash, hash);
+    }
+}
