@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clamp.h"
 #include "platform/stack.h"
+#include "sim/reactor.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -378,6 +379,7 @@ static void first_main(void *arg)
     struct first *first = arg;
 
     first->result = first->fn(first->arg);
+    leat__sim_world_check();
 }
 
 _Noreturn void leat__sim_end_failed(void)
@@ -413,6 +415,7 @@ void leat__sim_once(int (*fn)(void *arg), void *arg, const struct leat__sim_conf
                 "the simulation needs memory for its first thread");
     S.running = S.me = main_thread;
     leat__sim_budget = S.budget_given = leat__sim_strategy_budget();
+    leat__sim_world_begin();
     leat__sim_on = true;
     leat__context_switch(&S.base, &main_thread->context);
     leat__sim_on = false;
@@ -424,6 +427,7 @@ void leat__sim_once(int (*fn)(void *arg), void *arg, const struct leat__sim_conf
         return;
     outcome->result = first.result;
     arrive();
+    leat__sim_world_end();
     for (unsigned i = 0; i < S.thread_count; i++)
         free(S.threads[i]);
 }

@@ -262,5 +262,5 @@ int leat__op_perform(void *arg)
 
 int leat__op_run_alone(struct leat__op *op)
 {
-    return leat__sim_on ? leat__sim_world_perform(op) : leat__kernel_op_run_alone(op);
+    return leat__sim_on ? leat__sim_world_alone(op) : leat__kernel_op_run_alone(op);
 }

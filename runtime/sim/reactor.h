@@ -29,6 +29,10 @@ void leat__sim_op_ready(struct leat__op *op);
 void leat__sim_world_begin(void);
 void leat__sim_world_end(void);
 
+/* At the end of a program: no operation is in flight, no descriptor open, no byte unaccounted for;
+ * or the simulation has failed. */
+void leat__sim_world_check(void);
+
 /* Do the op if that takes no wait; of the calling virtual thread, worker or not.
  * Returns its result, or -EAGAIN when it would have to wait. */
 int leat__sim_world_attempt(struct leat__op *op);
@@ -43,5 +47,8 @@ void leat__sim_world_cancel(struct leat__op *op);
 /* Do it, and block the calling virtual thread for it where needed (a blocking pool's thread, or a
  * plain one). Returns its result. */
 int leat__sim_world_perform(struct leat__op *op);
+
+/* The same for a plain thread, which its scope or the op's gate may end: leat__op_run_alone. */
+int leat__sim_world_alone(struct leat__op *op);
 
 #endif

@@ -1,95 +1,33 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs every script on each back end and compares what they noted with transcript.txt. */
-#include "conform/script.h"
+/* Every script, on each back end. */
+#include "conform/transcript.h"
 #include "harness/test.h"
 
 #include <leat/runtime.h>
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-static int run_script(void *arg)
+static enum leat_reactor reactor;
+
+static void run(struct script *script)
 {
-    struct script *script = arg;
-    LEAT_LIMIT(5 * LEAT_SEC); /* what hangs notes -ETIMEDOUT */
+    struct leat_options options = { .size = sizeof options, .workers = 1, .reactor = reactor };
+    int err;
 
-    script->body(script);
-    return 0;
+    script->folder = test_tempdir();
+    err = leat_run(transcript_run, script, &options);
+    if (err)
+        test_fail("script %s: leat_run returned %d", script->name, err);
 }
 
-/* All transcripts, one after another; the caller frees it. */
-static char *run_all(enum leat_reactor reactor)
+static void check(enum leat_reactor of, const char *where)
 {
-    size_t bytes = 0;
-    char *all = NULL;
-    FILE *out = open_memstream(&all, &bytes);
+    char *got;
 
-    for (struct script *script = script_first(); script; script = script->next) {
-        struct leat_options options = { .size = sizeof options, .workers = 1, .reactor = reactor };
-        int err;
-
-        script->folder = test_tempdir();
-        script->bytes = 0;
-        err = leat_run(run_script, script, &options);
-        if (err)
-            test_fail("script %s: leat_run returned %d", script->name, err);
-        fprintf(out, "%s\n%.*s", script->name, (int)script->bytes, script->text);
-    }
-    fclose(out);
-    return all;
-}
-
-static char *recorded(void)
-{
-    char *all = calloc(1, 1 << 20);
-    FILE *in = fopen(CONFORM_TRANSCRIPT, "r");
-
-    if (!in || fread(all, 1, (1 << 20) - 1, in) == 0)
-        test_fail("%s cannot be read", CONFORM_TRANSCRIPT);
-    if (in)
-        fclose(in);
-    return all;
-}
-
-/* The first line that differs, with its script's name. */
-static void compare(const char *got, const char *want)
-{
-    const char *script = "";
-    int script_bytes = 0;
-
-    while (*got || *want) {
-        int got_bytes = (int)strcspn(got, "\n"), want_bytes = (int)strcspn(want, "\n");
-
-        if (got_bytes != want_bytes || memcmp(got, want, (size_t)got_bytes) != 0) {
-            test_fail("in script %.*s\n    recorded: %.*s\n    here:     %.*s", script_bytes,
-                      script, want_bytes, want, got_bytes, got);
-            return;
-        }
-        if (*got != ' ') {
-            script = got;
-            script_bytes = got_bytes;
-        }
-        got += got_bytes + (got[got_bytes] == '\n');
-        want += want_bytes + (want[want_bytes] == '\n');
-    }
-}
-
-static void check(enum leat_reactor reactor)
-{
-    const char *record = getenv("LEAT_CONFORM_RECORD");
-    char *got = run_all(reactor), *want = recorded();
-
-    if (record) {
-        FILE *out = fopen(record, "w");
-
-        assert_not_null(out);
-        fputs(got, out);
-        fclose(out);
-    }
-    compare(got, want);
+    reactor = of;
+    got = transcript_of_all(run);
+    (void)transcript_check(got, where);
     free(got);
-    free(want);
 }
 
 static int nothing(void *arg)
@@ -100,7 +38,7 @@ static int nothing(void *arg)
 
 LEAT_TEST(conform, epoll_does_what_was_recorded)
 {
-    check(LEAT_REACTOR_EPOLL);
+    check(LEAT_REACTOR_EPOLL, "epoll");
 }
 
 LEAT_TEST(conform, io_uring_does_what_was_recorded)
@@ -111,5 +49,5 @@ LEAT_TEST(conform, io_uring_does_what_was_recorded)
 
     if (err)
         test_skip("io_uring is not available: %d", err);
-    check(LEAT_REACTOR_IO_URING);
+    check(LEAT_REACTOR_IO_URING, "io_uring");
 }

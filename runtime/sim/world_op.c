@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* Making an operation at once, if it can be made, and what goes wrong with it. See world.h.
+ *
+ * Errors are drawn by the rate in the seed's configuration, of those that the operation may give at
+ * any time; with a reset or a time-out goes the connection, of which the other end hears too, or
+ * never again. */
+#include "sim/world.h"
+
+#include "reactor/call.h"
+#include "sim/kernel.h"
+#include "sim/sim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/stat.h>
+
+#define SHORT_MAX ((size_t)64 << 10)
+
+/* ---- making an operation, without faults ---- */
+
+static int read_at_position(struct leat__world_open *open, const struct leat__op *op)
+{
+    int result = leat__world_file_read(open, op->data, op->bytes, open->position);
+
+    if (result > 0)
+        open->position += (uint64_t)result;
+    return result;
+}
+
+static int write_at_position(struct leat__world_open *open, const struct leat__op *op)
+{
+    int result = leat__world_file_write(open, op->source, op->bytes, open->position);
+
+    if (result > 0)
+        open->position = open->flags & O_APPEND ? open->node->bytes
+                                                : open->position + (uint64_t)result;
+    return result;
+}
+
+static int make_stream(struct leat__world_open *open, const struct leat__op *op)
+{
+    bool reads = op->code == LEAT__OP_READ;
+
+    switch (open->kind) {
+    case LEAT__WORLD_OPEN_NODE:
+        return reads ? read_at_position(open, op) : write_at_position(open, op);
+    case LEAT__WORLD_OPEN_READER:
+    case LEAT__WORLD_OPEN_WRITER:
+        return reads ? leat__world_pipe_read(open, op->data, op->bytes)
+                     : leat__world_pipe_write(open, op->source, op->bytes);
+    case LEAT__WORLD_OPEN_SOCKET:
+        return reads ? leat__world_recv(open->socket, op->data, op->bytes, 0)
+                     : leat__world_send(open->socket, op->source, op->bytes);
+    }
+    return -EINVAL;
+}
+
+static int make_on_socket(struct leat__world_socket *socket, struct leat__op *op)
+{
+    int result;
+
+    switch (op->code) {
+    case LEAT__OP_RECV:
+        result = leat__world_recv(socket, op->data, op->bytes, op->flags);
+        op->more = result > 0 && (socket->in.count > 0 || socket->ended);
+        return result;
+    case LEAT__OP_SEND:
+        return leat__world_send(socket, op->source, op->bytes);
+    case LEAT__OP_ACCEPT:
+        return leat__world_accept(socket, op->flags);
+    default:
+        return leat__world_connect(socket, op->address, op->address_bytes);
+    }
+}
+
+static int make_poll(const struct leat__world_open *open, const struct leat__op *op)
+{
+    unsigned asked = (unsigned)op->flags | POLLERR | POLLHUP;
+    int events = (int)(leat__world_events(open) & asked);
+
+    return events ? events : -EAGAIN;
+}
+
+/* Returns its result, or -EAGAIN: not now. */
+static int make(struct leat__world_open *open, struct leat__op *op)
+{
+    switch (op->code) {
+    case LEAT__OP_OPEN_AT:
+        return leat__world_openat(op->fd, op->path, op->flags, op->mode);
+    case LEAT__OP_STAT_AT:
+        return leat__world_statx(op->fd, op->path, op->flags, op->statx);
+    case LEAT__OP_CLOSE:
+        return leat__world_close(op->fd);
+    default:
+        break;
+    }
+    if (!open)
+        return -EBADF;
+    switch (op->code) {
+    case LEAT__OP_READ:
+    case LEAT__OP_WRITE:
+        return make_stream(open, op);
+    case LEAT__OP_READ_AT:
+        return leat__world_file_read(open, op->data, op->bytes, op->offset);
+    case LEAT__OP_WRITE_AT:
+        return leat__world_file_write(open, op->source, op->bytes, op->offset);
+    case LEAT__OP_SYNC:
+        return open->kind == LEAT__WORLD_OPEN_NODE ? 0 : -EINVAL;
+    case LEAT__OP_POLL:
+        return make_poll(open, op);
+    default:
+        return open->kind == LEAT__WORLD_OPEN_SOCKET ? make_on_socket(open->socket, op) : -ENOTSOCK;
+    }
+}
+
+/* ---- faults ---- */
+
+/* Each errno an operation may give at any time, 0 at the end. */
+static const int errors[][8] = {
+    [LEAT__OP_READ] = { EIO, ENOMEM, EINTR },
+    [LEAT__OP_WRITE] = { EIO, ENOSPC, EDQUOT, ENOMEM, EINTR },
+    [LEAT__OP_READ_AT] = { EIO, ENOMEM, EINTR },
+    [LEAT__OP_WRITE_AT] = { EIO, ENOSPC, EDQUOT, EFBIG, ENOMEM, EINTR },
+    [LEAT__OP_OPEN_AT] = { EMFILE, ENFILE, EACCES, EIO, ENOMEM, ENOENT, EINTR },
+    [LEAT__OP_CLOSE] = { EIO, ENOSPC, EDQUOT, EINTR },
+    [LEAT__OP_STAT_AT] = { EACCES, EIO, ENOMEM, ENOENT, EINTR },
+    [LEAT__OP_SYNC] = { EIO, ENOSPC, EDQUOT, EINTR },
+    [LEAT__OP_RECV] = { ECONNRESET, ETIMEDOUT, ENOMEM, ENOBUFS, EHOSTUNREACH, EINTR },
+    [LEAT__OP_SEND] = { ECONNRESET, ETIMEDOUT, ENOMEM, ENOBUFS, EHOSTUNREACH, EPIPE, EINTR },
+    [LEAT__OP_ACCEPT] = { EMFILE, ENFILE, ENOMEM, ENOBUFS, ECONNABORTED, EPROTO, EINTR },
+    [LEAT__OP_CONNECT] = { ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL,
+                           ENOBUFS },
+    [LEAT__OP_POLL] = { ENOMEM },
+};
+
+/* What the error means to the connection: its other end hears of it. */
+static void break_connection(struct leat__world_socket *socket, int err)
+{
+    if (err == -ECONNRESET || err == -EPIPE) {
+        leat__world_reset(socket);
+        socket->error = 0; /* told by this operation */
+    } else if (err == -ETIMEDOUT || err == -EHOSTUNREACH) {
+        leat__world_half_open(socket);
+    }
+}
+
+static int fail(struct leat__world_open *open, struct leat__op *op)
+{
+    uint32_t count = 0;
+    int err;
+
+    while (count < sizeof errors[0] / sizeof errors[0][0] && errors[op->code][count])
+        count++;
+    err = -errors[op->code][leat__sim_choose(count)];
+    leat__sim_note("fault: error", (uint64_t)-err);
+    if (op->code == LEAT__OP_CLOSE)
+        (void)leat__world_close(op->fd); /* as the kernel does: an error, and closed all the same */
+    if (open && open->kind == LEAT__WORLD_OPEN_SOCKET)
+        break_connection(open->socket, err);
+    leat__world_changed();
+    return err;
+}
+
+/* Packets and small writes to pipes are whole or not at all. */
+static bool may_be_short(const struct leat__world_open *open, const struct leat__op *op)
+{
+    if (!leat__op_has_bytes(op) || op->bytes < 2 || !open)
+        return false;
+    if (open->kind == LEAT__WORLD_OPEN_SOCKET)
+        return open->socket->type == SOCK_STREAM;
+    return open->kind != LEAT__WORLD_OPEN_WRITER || op->bytes > PIPE_BUF;
+}
+
+int leat__world_make_real(struct leat__op *op)
+{
+    struct stat st;
+
+    if (op->fd < 0 || fstat(op->fd, &st) < 0)
+        return -EBADF;
+    if (!S_ISREG(st.st_mode) && !S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+        leat__sim_fail("descriptor %d is a real pipe or socket, which knows no virtual time: make "
+                       "it by the simulation's calls",
+                       op->fd);
+    return leat__kernel_op_perform(op);
+}
+
+bool leat__world_is_real(const struct leat__op *op)
+{
+    bool by_path = op->code == LEAT__OP_OPEN_AT ||
+                   (op->code == LEAT__OP_STAT_AT && op->path[0] != '\0');
+
+    return !by_path && op->fd >= 0 && op->fd < LEAT__WORLD_FD;
+}
+
+int leat__world_try(struct leat__world_open *open, struct leat__op *op)
+{
+    const struct leat__sim_config *config = leat__sim_config();
+    bool by_path = op->code == LEAT__OP_OPEN_AT || op->code == LEAT__OP_STAT_AT;
+    bool carries = op->code == LEAT__OP_RECV || op->code == LEAT__OP_SEND;
+    size_t bytes = op->bytes;
+    int result;
+
+    if (leat__world_is_real(op))
+        return leat__world_make_real(op);
+    if (open && open->kind == LEAT__WORLD_OPEN_SOCKET && carries &&
+        leat__sim_fault(config->io_error / 8)) {
+        leat__sim_note("fault: half open", (uint64_t)op->fd);
+        leat__world_half_open(open->socket);
+    }
+    if ((open || by_path) && leat__sim_fault(config->io_error))
+        return fail(open, op);
+    if (may_be_short(open, op) && leat__sim_fault(config->io_short)) {
+        op->bytes = 1 + leat__sim_choose((uint32_t)(bytes < SHORT_MAX ? bytes : SHORT_MAX) - 1);
+        leat__sim_note("fault: short", op->bytes);
+    }
+    result = make(open, op);
+    if (leat__op_has_bytes(op))
+        op->bytes = bytes;
+    return result;
+}
