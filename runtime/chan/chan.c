@@ -196,6 +196,15 @@ void leat__chan_unlist(struct leat_chan *chan, struct leat__chan_turn *turn, uin
         unmark(chan, turn, flag);
 }
 
+void leat__chan_withdraw(struct leat_chan *chan, uint32_t flag, struct leat__waitnode *node)
+{
+    struct leat__chan_turn turn;
+
+    leat__chan_enter(chan, &turn);
+    leat__chan_unlist(chan, &turn, flag, node);
+    leat__chan_leave(chan, &turn);
+}
+
 /* Claim the first of a list that can be claimed; it is to be given what it waits for, and is woken
  * by leave. */
 static struct leat__waitnode *claim(struct leat_chan *chan, struct leat__chan_turn *turn,

@@ -70,6 +70,9 @@ void leat__chan_list(struct leat_chan *chan, struct leat__chan_turn *turn, uint3
 void leat__chan_unlist(struct leat_chan *chan, struct leat__chan_turn *turn, uint32_t flag,
                        struct leat__waitnode *node);
 
+/* Outside: the same, in a turn of its own. */
+void leat__chan_withdraw(struct leat_chan *chan, uint32_t flag, struct leat__waitnode *node);
+
 /* Inside, after listing: is an attempt of this side worth it? `waiter` is who asks. */
 bool leat__chan_can(struct leat_chan *chan, uint32_t flag, const struct leat__waiter *waiter);
 

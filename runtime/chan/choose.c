@@ -39,13 +39,8 @@ static bool arm_recv(struct leat_case *c, struct leat__waitnode *node)
 
 static void disarm(struct leat_case *c, struct leat__waitnode *node, uint32_t flag)
 {
-    struct leat__chan_turn turn;
-
-    if (node->won)
-        return; /* it is off the list, and the channel may be gone */
-    leat__chan_enter(c->object, &turn);
-    leat__chan_unlist(c->object, &turn, flag, node);
-    leat__chan_leave(c->object, &turn);
+    if (!node->won) /* else it is off the list, and the channel may be gone */
+        leat__chan_withdraw(c->object, flag, node);
 }
 
 static void disarm_send(struct leat_case *c, struct leat__waitnode *node)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Sending and receiving: what a program calls, on top of chan.c's turns. */
 #include "base/check.h"
+#include "chan/alone.h"
 #include "chan/chan.h"
 #include "sched/sched.h"
 #include "task/self.h"
@@ -56,56 +57,41 @@ static inline int pass_single(struct leat_chan *chan, const void *source, void *
     return err;
 }
 
-static inline int send_quick(struct leat_chan *chan, const void *element)
+/* Shared by several threads on a side. */
+static inline int send_shared(struct leat_chan *chan, const void *element)
 {
+    uint64_t at;
     int err;
 
-    if (leat__bias_enter(&chan->bias, leat__worker_current())) {
-        err = is_quick(chan) ? leat__ring_push_alone(&chan->ring, element) : -EAGAIN;
-        leat__bias_leave(&chan->bias);
-    } else if (chan->single) {
-        err = pass_single(chan, element, NULL);
-    } else if (leat__bias_is_shared(&chan->bias) && is_quick(chan)) {
-        uint64_t at;
-
-        err = leat__ring_claim_tail(&chan->ring, &at);
-        if (err)
-            return err;
-        /* seq_cst, and before the turn is passed on: O1 and I5 of chan.c */
-        if (__builtin_expect(load_seq_cst(&chan->waiting) & LEAT__CHAN_RECEIVERS, 0))
-            finish_slow(chan, at, element, NULL);
-        else
-            leat__ring_fill(&chan->ring, at, element);
-    } else {
-        err = -EAGAIN;
-    }
-    return err;
+    if (!leat__bias_is_shared(&chan->bias) || !is_quick(chan))
+        return -EAGAIN;
+    err = leat__ring_claim_tail(&chan->ring, &at);
+    if (err)
+        return err;
+    /* seq_cst, and before the turn is passed on: O1 and I5 of chan.c */
+    if (__builtin_expect(load_seq_cst(&chan->waiting) & LEAT__CHAN_RECEIVERS, 0))
+        finish_slow(chan, at, element, NULL);
+    else
+        leat__ring_fill(&chan->ring, at, element);
+    return 0;
 }
 
-static inline int recv_quick(struct leat_chan *chan, void *element)
+static inline int recv_shared(struct leat_chan *chan, void *element)
 {
+    uint64_t at;
     int err;
 
-    if (leat__bias_enter(&chan->bias, leat__worker_current())) {
-        err = is_quick(chan) ? leat__ring_pop_alone(&chan->ring, element) : -EAGAIN;
-        leat__bias_leave(&chan->bias);
-    } else if (chan->single) {
-        err = pass_single(chan, NULL, element);
-    } else if (leat__bias_is_shared(&chan->bias) && is_quick(chan)) {
-        uint64_t at;
-
-        err = leat__ring_claim_head(&chan->ring, &at);
-        if (err)
-            return err;
-        /* seq_cst: as in send_quick */
-        if (__builtin_expect(load_seq_cst(&chan->waiting) & LEAT__CHAN_SENDERS, 0))
-            finish_slow(chan, at, NULL, element);
-        else
-            leat__ring_drain(&chan->ring, at, element);
-    } else {
-        err = -EAGAIN;
-    }
-    return err;
+    if (!leat__bias_is_shared(&chan->bias) || !is_quick(chan))
+        return -EAGAIN;
+    err = leat__ring_claim_head(&chan->ring, &at);
+    if (err)
+        return err;
+    /* seq_cst: as in send_shared */
+    if (__builtin_expect(load_seq_cst(&chan->waiting) & LEAT__CHAN_SENDERS, 0))
+        finish_slow(chan, at, NULL, element);
+    else
+        leat__ring_drain(&chan->ring, at, element);
+    return 0;
 }
 
 /* ---- the slow path ---- */
@@ -119,6 +105,55 @@ static void stand_back(void)
     sched_yield();
 }
 
+/* What wait_late leaves for the next context. */
+struct listed {
+    struct leat__late       late;
+    struct leat_chan       *chan;
+    struct leat__chan_turn *turn;
+};
+
+/* `arg` is on the waiter's frame. A cancel may resume it before the turn is over, but it returns
+ * only after that: so all is read before the end. */
+static bool commit_listed(struct leat__fiber *fiber, void *arg)
+{
+    struct listed listed = *(const struct listed *)arg;
+    struct leat__chan_turn turn = *listed.turn;
+    bool parked = leat__late_commit(&listed.late);
+
+    (void)fiber;
+    leat__chan_leave(listed.chan, &turn);
+    return parked;
+}
+
+/* wait_listed, where nothing but an event or a cancel can end the wait: the turn lasts until the
+ * fiber is saved. */
+static int wait_late(struct leat_chan *chan, struct leat__chan_turn *turn, uint32_t flag,
+                     struct leat__waitnode *node, const struct leat__reason *reason)
+{
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__self *self = leat__worker_face(worker)->running->self;
+    struct listed listed = { .chan = chan, .turn = turn };
+    enum leat__cause cause;
+
+    leat__late_begin(&listed.late, self, worker);
+    *node = (struct leat__waitnode){ .data = node->data,
+                                     .ticket = leat__late_ticket(&listed.late) };
+    leat__chan_list(chan, turn, flag, node);
+    if (!turn->alone && flag != LEAT__CHAN_JOINERS &&
+        leat__chan_can(chan, flag, self->waiter)) { /* O1 */
+        leat__chan_unlist(chan, turn, flag, node);
+        leat__chan_leave(chan, turn);
+        return -EAGAIN;
+    }
+    leat__self_reason(self, reason, chan->name);
+    leat__park_on(worker, commit_listed, &listed);
+    cause = leat__late_end(self);
+    if (cause == LEAT__CAUSE_EVENT)
+        return node->result; /* the channel may be gone */
+    leat__chan_withdraw(chan, flag, node);
+    return leat__late_error(cause);
+}
+
 /* Inside, and leaves: wait in a list until claimed. Returns the node's result: -EAGAIN to try
  * again; or the error of the scopes. */
 static int wait_listed(struct leat_chan *chan, struct leat__chan_turn *turn, uint32_t flag,
@@ -127,8 +162,13 @@ static int wait_listed(struct leat_chan *chan, struct leat__chan_turn *turn, uin
     struct leat__wait wait;
     enum leat__cause cause = LEAT__CAUSE_EVENT;
     bool own, again;
-    int err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, LEAT_NEVER);
+    int err;
 
+    /* (Those who were won are woken at once, not by the next context.) */
+    if (leat__wait_may_be_late(leat__self()) && leat__waitlist_empty(&turn->won) &&
+        leat__fence_usable())
+        return wait_late(chan, turn, flag, node, reason);
+    err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, LEAT_NEVER);
     if (err) {
         leat__chan_leave(chan, turn);
         return err;
@@ -150,9 +190,7 @@ static int wait_listed(struct leat_chan *chan, struct leat__chan_turn *turn, uin
     cause = leat__wait_park(&wait, NULL);
     if (cause == LEAT__CAUSE_EVENT)
         return node->result; /* the channel may be gone */
-    leat__chan_enter(chan, turn);
-    leat__chan_unlist(chan, turn, flag, node);
-    leat__chan_leave(chan, turn);
+    leat__chan_withdraw(chan, flag, node);
     return leat__wait_error(&wait, cause, &own);
 }
 
@@ -201,54 +239,135 @@ static __attribute__((noinline)) int recv_slow(struct leat_chan *chan, void *ele
     }
 }
 
+/* ---- alone, inside: alone.h ---- */
+
+/* There is no room, or somebody waits. */
+static __attribute__((noinline)) int send_alone(struct leat_chan *chan, const void *element,
+                                                struct leat__worker *worker,
+                                                struct leat__self *self)
+{
+    int err = -EAGAIN;
+
+    /* relaxed: nobody else is there */
+    if (load_relaxed(&chan->waiting) & LEAT__CHAN_RECEIVERS)
+        err = leat__alone_hand_over(chan, worker, element);
+    else if (!chan->closed && (chan->ring.capacity == 0 || !leat__ring_has_room(&chan->ring)))
+        err = leat__alone_wait(chan, worker, self, &chan->senders, LEAT__CHAN_SENDERS,
+                               (void *)(uintptr_t)element, &sending);
+    else
+        leat__bias_leave(&chan->bias);
+    return __builtin_expect(err == -EAGAIN, 0) ? send_slow(chan, element, true) : err;
+}
+
+/* There is nothing to take, or somebody waits. */
+static __attribute__((noinline)) int recv_alone(struct leat_chan *chan, void *element,
+                                                struct leat__worker *worker,
+                                                struct leat__self *self)
+{
+    int err = -EAGAIN;
+
+    if (chan->ring.capacity == 0 && !leat__waitlist_empty(&chan->senders))
+        err = leat__alone_fetch(chan, worker, element);
+    else if (leat__alone_is_empty(chan) && leat__waitlist_empty(&chan->senders))
+        err = leat__alone_wait(chan, worker, self, &chan->receivers, LEAT__CHAN_RECEIVERS, element,
+                               &receiving);
+    else
+        leat__bias_leave(&chan->bias);
+    return __builtin_expect(err == -EAGAIN, 0) ? recv_slow(chan, element, true) : err;
+}
+
+/* ---- what programs call ---- */
+
 /* Behind a call: it is no tail call, so that reports of who waits show what the program called. */
 static inline void keep_frame(void)
 {
     __asm__ volatile("");
 }
 
-/* ---- what programs call ---- */
+/* Not alone, or not on a fiber, or the scopes have ended, or the budget is spent. */
+static __attribute__((noinline)) int send_any(struct leat_chan *chan, const void *element,
+                                              bool may_wait)
+{
+    struct leat__self *self = leat__self();
+    int err = may_wait && !leat__checkpoint_idle(self) ? leat__checkpoint_slow(self) : 0;
+
+    if (err)
+        return err;
+    if (leat__bias_enter(&chan->bias, leat__worker_current())) {
+        err = is_quick(chan) ? leat__ring_push_alone(&chan->ring, element) : -EAGAIN;
+        leat__bias_leave(&chan->bias);
+    } else {
+        err = chan->single ? pass_single(chan, element, NULL) : send_shared(chan, element);
+    }
+    return __builtin_expect(err, 0) && err != -EPIPE ? send_slow(chan, element, may_wait) : err;
+}
+
+static __attribute__((noinline)) int recv_any(struct leat_chan *chan, void *element, bool may_wait)
+{
+    struct leat__self *self = leat__self();
+    int err = may_wait && !leat__checkpoint_idle(self) ? leat__checkpoint_slow(self) : 0;
+
+    if (err)
+        return err;
+    if (leat__bias_enter(&chan->bias, leat__worker_current())) {
+        err = is_quick(chan) ? leat__ring_pop_alone(&chan->ring, element) : -EAGAIN;
+        leat__bias_leave(&chan->bias);
+    } else {
+        err = chan->single ? pass_single(chan, NULL, element) : recv_shared(chan, element);
+    }
+    return __builtin_expect(err, 0) && err != -EPIPE ? recv_slow(chan, element, may_wait) : err;
+}
 
 int leat_chan_send(struct leat_chan *chan, const void *element)
 {
-    int err = leat__checkpoint(leat__self());
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__fiber *fiber = worker ? leat__worker_face(worker)->running : NULL;
+    int err;
 
-    if (__builtin_expect(err, 0))
-        return err;
-    err = send_quick(chan, element);
-    if (__builtin_expect(err, 0) && err != -EPIPE) {
-        err = send_slow(chan, element, true);
-        keep_frame();
+    if (__builtin_expect(fiber && leat__checkpoint_quick(fiber->self), 1) &&
+        leat__bias_enter(&chan->bias, worker)) {
+        if (__builtin_expect(is_quick(chan) &&
+                             leat__ring_push_alone(&chan->ring, element) == 0, 1)) {
+            leat__bias_leave(&chan->bias);
+            return 0;
+        }
+        err = send_alone(chan, element, worker, fiber->self);
+    } else {
+        err = send_any(chan, element, true);
     }
+    keep_frame();
     return err;
 }
 
 int leat_chan_recv(struct leat_chan *chan, void *element)
 {
-    int err = leat__checkpoint(leat__self());
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__fiber *fiber = worker ? leat__worker_face(worker)->running : NULL;
+    int err;
 
-    if (__builtin_expect(err, 0))
-        return err;
-    err = recv_quick(chan, element);
-    if (__builtin_expect(err, 0) && err != -EPIPE) {
-        err = recv_slow(chan, element, true);
-        keep_frame();
+    if (__builtin_expect(fiber && leat__checkpoint_quick(fiber->self), 1) &&
+        leat__bias_enter(&chan->bias, worker)) {
+        if (__builtin_expect(is_quick(chan) &&
+                             leat__ring_pop_alone(&chan->ring, element) == 0, 1)) {
+            leat__bias_leave(&chan->bias);
+            return 0;
+        }
+        err = recv_alone(chan, element, worker, fiber->self);
+    } else {
+        err = recv_any(chan, element, true);
     }
+    keep_frame();
     return err;
 }
 
 int leat_chan_try_send(struct leat_chan *chan, const void *element)
 {
-    int err = send_quick(chan, element);
-
-    return __builtin_expect(err, 0) && err != -EPIPE ? send_slow(chan, element, false) : err;
+    return send_any(chan, element, false);
 }
 
 int leat_chan_try_recv(struct leat_chan *chan, void *element)
 {
-    int err = recv_quick(chan, element);
-
-    return __builtin_expect(err, 0) && err != -EPIPE ? recv_slow(chan, element, false) : err;
+    return recv_any(chan, element, false);
 }
 
 /* As many as go at once, in one turn; 0 when none does. */

@@ -112,7 +112,7 @@ static inline uint64_t leat__ring_count(const struct leat__ring *ring, uint64_t 
 /* Small ones inline: a call of memcpy costs as much as the rest. */
 static inline void leat__ring_copy(void *to, const void *from, size_t bytes)
 {
-    if (bytes == 8)
+    if (__builtin_expect(bytes == 8, 1))
         memcpy(to, from, 8);
     else if (bytes == 4)
         memcpy(to, from, 4);

@@ -63,7 +63,8 @@ void leat__arrive(struct leat__worker *worker)
 }
 
 /* Switch from `from` to `next`, or to the loop when there is none or it cannot start here. */
-static void leave(struct leat__worker *worker, struct leat__context *from, struct leat__fiber *next)
+static inline __attribute__((always_inline)) void
+leave(struct leat__worker *worker, struct leat__context *from, struct leat__fiber *next)
 {
     if (next && !next->stack && !leat__bind_stack(worker, next)) {
         worker->next = next;
@@ -79,6 +80,13 @@ static void leave(struct leat__worker *worker, struct leat__context *from, struc
     }
 }
 
+/* Is the task in the LIFO slot all that is to run here? */
+static inline bool nothing_else(struct leat__worker *worker)
+{
+    return leat__runq_len(&worker->runq) == 0 && leat__deque_len(&worker->fresh) == 0 &&
+           !worker->pinned.first;
+}
+
 /* leat__pick, without calls where only the LIFO slot or only the ring has something. */
 static inline struct leat__fiber *next_turn(struct leat__worker *worker)
 {
@@ -87,12 +95,15 @@ static inline struct leat__fiber *next_turn(struct leat__worker *worker)
 
     if (--worker->turns_left <= 0)
         return NULL;
-    if (fiber && worker->lifo_run < LEAT__LIFO_RUN_MAX) {
+    if (fiber) {
+        if (worker->lifo_run < LEAT__LIFO_RUN_MAX)
+            worker->lifo_run++;
+        else if (!nothing_else(worker))
+            return leat__pick(worker);
         worker->lifo = NULL;
-        worker->lifo_run++;
         return fiber;
     }
-    if (fiber || worker->pinned.first || leat__deque_len(&worker->fresh) > 0)
+    if (worker->pinned.first || leat__deque_len(&worker->fresh) > 0)
         return leat__pick(worker);
     worker->lifo_run = 0;
     if (!worker->alone) {
@@ -159,13 +170,16 @@ static inline __attribute__((always_inline)) void park_for(struct leat__worker *
         park_plain(worker, next, commit, arg);
 }
 
-void leat__park(leat__commit_fn *commit, void *arg)
+void leat__park_on(struct leat__worker *worker, leat__commit_fn *commit, void *arg)
 {
-    struct leat__worker *worker = leat__worker_current();
-
     leat__check(worker && worker->face.running, "only a task can be parked");
     leat__probe_count(&worker->face.probe.parks);
     park_for(worker, next_turn(worker), commit, arg);
+}
+
+void leat__park(leat__commit_fn *commit, void *arg)
+{
+    leat__park_on(leat__worker_current(), commit, arg);
 }
 
 bool leat__give_way(void)
@@ -183,9 +197,8 @@ bool leat__give_way(void)
     return true;
 }
 
-void leat__ready(struct leat__fiber *fiber)
+void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber)
 {
-    struct leat__worker *worker = leat__worker_current();
     struct leat__fiber *before;
 
     leat__check(get_state(fiber) == LEAT__FIBER_PARKED,
@@ -210,6 +223,11 @@ void leat__ready(struct leat__fiber *fiber)
     worker->lifo = fiber;
     if (before)
         leat__enqueue(worker, before);
+}
+
+void leat__ready(struct leat__fiber *fiber)
+{
+    leat__ready_on(leat__worker_current(), fiber);
 }
 
 /* Where any worker, or the one it is pinned to, finds it. */

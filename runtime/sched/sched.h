@@ -26,6 +26,10 @@ void leat__park(leat__commit_fn *commit, void *arg);
 /* Make a parked fiber runnable; exactly one call per park. Any thread. */
 void leat__ready(struct leat__fiber *fiber);
 
+/* The same two for who has the current worker at hand. */
+void leat__park_on(struct leat__worker *worker, leat__commit_fn *commit, void *arg);
+void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber);
+
 /* Queue a fiber that never ran. Any thread of the process. */
 void leat__start(struct leat__fiber *fiber);
 

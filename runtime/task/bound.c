@@ -21,6 +21,7 @@
 #include "base/clamp.h"
 #include "platform/clock.h"
 #include "platform/fork.h"
+#include "platform/membarrier.h"
 #include "task/held.h"
 #include "task/task.h"
 
@@ -157,6 +158,12 @@ static bool mark(struct leat__scope *scope)
     if (load_relaxed(&scope->ended)) /* relaxed: under the lock */
         return false;
     store_release(&scope->ended, true); /* pairs with the acquire in leat__bound_check */
+    return true;
+}
+
+/* With the scope's lock held: end the waits of those who are in it. */
+static bool claim(struct leat__scope *scope)
+{
     /* relaxed: under the lock */
     for (struct leat__seat *seat = scope->members; seat; seat = load_relaxed(&seat->next)) {
         struct leat__waiter *waiter = leat__seat_waiter(seat);
@@ -169,17 +176,14 @@ static bool mark(struct leat__scope *scope)
     return true;
 }
 
-/* Cancel everything inside. Depth first without a stack of its own: the path is the chain of
- * parents, whose locks are held. */
-void leat__bound_end(struct leat__scope *top)
+/* Visit the scopes inside `top`, whose lock is held; not those below one that says false. Depth
+ * first without a stack of its own: the path is the chain of parents, whose locks are held. */
+static void walk(struct leat__scope *top, bool (*visit)(struct leat__scope *scope))
 {
     struct leat__scope *scope = top;
 
-    if (leat__fork_forked())
-        return; /* what is inside runs in the parent */
-    leat__lock(&scope->lock);
     for (;;) {
-        if (mark(scope) && scope->inner) {
+        if (visit(scope) && scope->inner) {
             scope = scope->inner;
             leat__lock(&scope->lock);
             continue;
@@ -195,6 +199,21 @@ void leat__bound_end(struct leat__scope *top)
         leat__unlock(&scope->lock);
         scope = scope->inner_next; /* guarded by the parent's lock */
         leat__lock(&scope->lock);
+    }
+}
+
+/* Cancel everything inside: first all marks, then, behind one fence, all claims (O1 of late.h). Who
+ * enters the tree between the two finds the marks. */
+void leat__bound_end(struct leat__scope *top)
+{
+    if (leat__fork_forked())
+        return; /* what is inside runs in the parent */
+    leat__lock(&top->lock);
+    if (!load_relaxed(&top->ended)) { /* relaxed: under the lock */
+        walk(top, mark);
+        if (leat__fence_usable())
+            leat__fence_heavy();
+        walk(top, claim);
     }
     leat__unlock(&top->lock);
 }

@@ -134,14 +134,24 @@ static inline bool leat__shielded(const struct leat__self *self)
     return self->shield > 0 || (self->guard && leat__clock_now() < self->guard->until);
 }
 
+/* Has leat__checkpoint nothing to do? quick counts the call, idle does not. */
+static inline bool leat__checkpoint_idle(const struct leat__self *self)
+{
+    /* relaxed: a hint; begin and the slow path look again in order */
+    return self->budget > 0 && !(self->scope && load_relaxed(&self->scope->ended));
+}
+
+static inline bool leat__checkpoint_quick(struct leat__self *self)
+{
+    self->budget--;
+    return leat__checkpoint_idle(self);
+}
+
 /* At the start of every blocking call: -ECANCELED or -ETIMEDOUT when the caller's scopes have
  * ended, and a yield when its budget of immediate successes is spent. */
 static inline int leat__checkpoint(struct leat__self *self)
 {
-    /* relaxed: a hint; begin and the slow path look again in order */
-    if (--self->budget > 0 && !(self->scope && load_relaxed(&self->scope->ended)))
-        return 0;
-    return leat__checkpoint_slow(self);
+    return leat__checkpoint_quick(self) ? 0 : leat__checkpoint_slow(self);
 }
 
 #endif

@@ -253,6 +253,54 @@ MODEL_DRIVER(chan_cancel_against_a_rendezvous, .preemptions = 1, .stale = 1)
     check_conserved();
 }
 
+/* ---- late waits: listed before they are open ---- */
+
+static void reset_late(size_t capacity, int owner)
+{
+    reset(capacity, &scope);
+    if (owner)
+        give_to(owner);
+    else
+        share();
+}
+
+MODEL_DRIVER(chan_late_receiver_is_found, .preemptions = 2, .weak_preemptions = 1)
+{
+    reset_late(1, 2);
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(receive_one, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_late_sender_is_found, .preemptions = 2, .weak_preemptions = 1)
+{
+    reset_late(0, 1);
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(receive_one, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_late_waiters_of_a_shared_one, .weak_preemptions = 1)
+{
+    reset_late(1, 0);
+    model_spawn(send_two, (void *)(intptr_t)0);
+    model_spawn(receive_two, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_late_waiter_is_cancelled_under_a_taker, .preemptions = 2, .weak_preemptions = 1)
+{
+    reset_late(1, 2);
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(receive_one, NULL);
+    model_spawn(cancel, NULL);
+    model_run();
+    check_conserved();
+}
+
 /* ---- without the lock ---- */
 
 MODEL_DRIVER(chan_shared_of_one_passes_two, .weak_preemptions = 1)

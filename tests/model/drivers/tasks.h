@@ -18,6 +18,7 @@
 enum { TASKS = 5 }; /* 0 is the body */
 
 static struct leat__self selves[TASKS];
+static struct leat__task played[TASKS]; /* that they are tasks is all they say */
 static struct leat__waiter waiters[TASKS];
 static struct leat__fiber fibers[TASKS];
 static struct leat__timer *armed[TASKS]; /* whose wait has a deadline */
@@ -38,6 +39,7 @@ static inline void tasks_reset(struct leat__scope *scope)
         waiters[i].word = 0;
         waiters[i].fiber = &fibers[i];
         selves[i].waiter = &waiters[i];
+        selves[i].task = &played[i];
         selves[i].scope = scope;
         leat__self_sit(&selves[i], &selves[i].own);
         selves[i].budget = 1000;
@@ -61,6 +63,7 @@ static inline void tasks_reset(struct leat__scope *scope)
 static inline void tasks_make_plain(int i)
 {
     waiters[i].fiber = NULL;
+    selves[i].task = NULL;
 }
 
 /* In a thread: time goes by: the wait of task i ends if it has a deadline. */
@@ -100,6 +103,12 @@ void leat__park(leat__commit_fn *commit, void *arg)
         tasks_resumes();
 }
 
+void leat__park_on(struct leat__worker *worker, leat__commit_fn *commit, void *arg)
+{
+    (void)worker;
+    leat__park(commit, arg);
+}
+
 /* A thread may run a fiber that is not its own: a spawned task's. */
 void leat__ready(struct leat__fiber *fiber)
 {
@@ -108,6 +117,12 @@ void leat__ready(struct leat__fiber *fiber)
     while (i < TASKS && faces[i].running != fiber)
         i++;
     model_ready(i);
+}
+
+void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber)
+{
+    (void)worker;
+    leat__ready(fiber);
 }
 
 bool leat__give_way(void)

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending and receiving by a worker that alone uses the channel (bias.h): what chan.c and pass.c do
+ * for all, without what is not there. Two tasks that pass values to and fro spend all their time
+ * here: hand the element to the one who waits, or be listed and park.
+ *
+ * All are called inside, and have left when they return. -EAGAIN: nothing was done; the general way
+ * shall see to it.
+ *
+ * INVARIANTS
+ *   I1  A waiter stays inside until it is saved (late.h): the commit is the end of its turn. So who
+ *       finds it listed finds it parked. */
+#ifndef LEAT_CHAN_ALONE_H
+#define LEAT_CHAN_ALONE_H
+
+#include "chan/chan.h"
+#include "sched/sched.h"
+#include "task/late.h"
+
+struct leat__alone_wait {
+    struct leat__late  late;
+    struct leat__bias *bias;
+};
+
+static bool leat__alone_commit(struct leat__fiber *fiber, void *arg)
+{
+    struct leat__alone_wait wait = *(const struct leat__alone_wait *)arg;
+    bool parked = leat__late_commit(&wait.late);
+
+    (void)fiber;
+    leat__bias_leave(wait.bias);
+    return parked;
+}
+
+/* relaxed, both: nobody else is there */
+static inline void leat__alone_mark(struct leat_chan *chan, uint32_t flag)
+{
+    store_relaxed(&chan->waiting, load_relaxed(&chan->waiting) | flag);
+}
+
+static inline void leat__alone_unmark(struct leat_chan *chan, uint32_t flag)
+{
+    store_relaxed(&chan->waiting, load_relaxed(&chan->waiting) & ~flag);
+}
+
+/* Claim the first of a list: off it, and to be woken by the caller. NULL: it has none. */
+static inline struct leat__waitnode *leat__alone_claim(struct leat_chan *chan,
+                                                       struct leat__waitlist *list, uint32_t flag)
+{
+    struct leat__waitnode *node;
+
+    do {
+        node = list->first;
+        if (!node)
+            return NULL;
+        list->first = node->next;
+        node->linked = false;
+        if (node->next) {
+            node->next->prev = NULL;
+        } else {
+            list->last = NULL;
+            leat__alone_unmark(chan, flag);
+        }
+    } while (__builtin_expect(!leat__waitnode_claim(node), 0));
+    return node;
+}
+
+static inline void leat__alone_wake(struct leat__worker *worker, struct leat__waiter *waiter)
+{
+    if (__builtin_expect(!waiter->fiber, 0))
+        leat__wake(waiter);
+    else if (leat__word_wake(&waiter->word))
+        leat__ready_on(worker, waiter->fiber);
+}
+
+/* Nobody can serve the caller: it is listed, and parks until somebody has. */
+static inline int leat__alone_wait(struct leat_chan *chan, struct leat__worker *worker,
+                                   struct leat__self *self, struct leat__waitlist *list,
+                                   uint32_t flag, void *data, const struct leat__reason *reason)
+{
+    struct leat__alone_wait wait;
+    struct leat__waitnode node;
+    enum leat__cause cause;
+
+    if (__builtin_expect(!leat__wait_may_be_late(self), 0)) {
+        leat__bias_leave(&chan->bias);
+        return -EAGAIN;
+    }
+    leat__check(!chan->spsc || leat__waitlist_empty(list), LEAT__SINGLE_BUG);
+    leat__late_begin(&wait.late, self, worker);
+    wait.bias = &chan->bias;
+    node.ticket = leat__late_ticket(&wait.late);
+    node.data = data;
+    node.result = 0;
+    node.won = false;
+    node.linked = true;
+    node.next = NULL;
+    node.prev = list->last;
+    if (list->last) {
+        list->last->next = &node;
+    } else {
+        list->first = &node;
+        leat__alone_mark(chan, flag);
+    }
+    list->last = &node;
+    leat__self_reason(self, reason, chan->name);
+    leat__park_on(worker, leat__alone_commit, &wait);
+    cause = leat__late_end(self);
+    if (__builtin_expect(cause == LEAT__CAUSE_EVENT, 1))
+        return node.result; /* the channel may be gone */
+    leat__chan_withdraw(chan, flag, &node);
+    return leat__late_error(cause);
+}
+
+/* Open, and with nothing in the ring? relaxed, both: nobody else is there */
+static inline bool leat__alone_is_empty(struct leat_chan *chan)
+{
+    return load_relaxed(&chan->ring.head) == load_relaxed(&chan->ring.tail);
+}
+
+/* Hand the element to a receiver that waits. */
+static inline int leat__alone_hand_over(struct leat_chan *chan, struct leat__worker *worker,
+                                        const void *element)
+{
+    struct leat__waitnode *node = NULL;
+    struct leat__waiter *waiter;
+
+    if (__builtin_expect(leat__alone_is_empty(chan), 1))
+        node = leat__alone_claim(chan, &chan->receivers, LEAT__CHAN_RECEIVERS);
+    if (__builtin_expect(!node, 0)) {
+        leat__bias_leave(&chan->bias);
+        return -EAGAIN;
+    }
+    leat__ring_copy(node->data, element, chan->ring.bytes);
+    chan->handed++;
+    waiter = node->ticket.waiter;
+    leat__bias_leave(&chan->bias);
+    leat__alone_wake(worker, waiter);
+    return 0;
+}
+
+/* Take the element of a sender that waits, without capacity. */
+static inline int leat__alone_fetch(struct leat_chan *chan, struct leat__worker *worker,
+                                    void *element)
+{
+    struct leat__waitnode *node = leat__alone_claim(chan, &chan->senders, LEAT__CHAN_SENDERS);
+    struct leat__waiter *waiter;
+
+    if (__builtin_expect(!node, 0)) {
+        leat__bias_leave(&chan->bias);
+        return -EAGAIN;
+    }
+    leat__ring_copy(element, node->data, chan->ring.bytes);
+    chan->handed++;
+    waiter = node->ticket.waiter;
+    leat__bias_leave(&chan->bias);
+    leat__alone_wake(worker, waiter);
+    return 0;
+}
+
+#endif
