@@ -342,15 +342,22 @@ static void measure_cold(const struct perf_args *args)
     }
 }
 
+/* As a task: usleep would hold its worker, and be told of by the watching thread. */
+static void pause_for(leat_time length)
+{
+    if (leat_sleep(length))
+        perf_die("sleep", 0);
+}
+
 static void measure_idle(const struct perf_args *args)
 {
     for (int i = 0; i < args->samples; i++) {
         int64_t start;
 
         run_fib();
-        usleep(20000);
+        pause_for(20 * LEAT_MSEC);
         start = perf_cpu_ns();
-        usleep(1000000);
+        pause_for(LEAT_SEC);
         perf_sample((double)(perf_cpu_ns() - start) / 1e6);
     }
 }
