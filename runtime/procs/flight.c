@@ -191,7 +191,7 @@ static int take_answer(struct leat__proc *worker, const struct leat__flight *fli
     }
     if (bytes > LEAT__PROCS_SLOT_BYTES)
         return -EBADMSG;
-    return reply ? leat_reply_write(reply, worker->ring->out[flight - worker->flight],
+    return reply ? leat_reply_write(reply, worker->ring->out[flight - worker->flight].data,
                                     (size_t)bytes)
                  : 0;
 }

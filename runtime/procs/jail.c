@@ -25,11 +25,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define RULES_MAX 192
-
 struct program {
-    struct sock_filter rule[RULES_MAX];
-    unsigned short     count;
+    struct sock_filter *rule;
+    unsigned short      count;
 };
 
 #define FIELD(name)   ((uint32_t)offsetof(struct seccomp_data, name))
@@ -96,7 +94,7 @@ static void allow_unless(struct program *program, long call, unsigned n, const i
     give(program, ALLOW);
 }
 
-static void write_rules(struct program *program, int socket, int bell)
+static void write_rules(struct program *program, int socket, int bell, int pid)
 {
     static const long plain[] = {
         SYS_brk,          SYS_munmap,        SYS_mremap,         SYS_madvise,
@@ -109,7 +107,7 @@ static void write_rules(struct program *program, int socket, int bell)
         SYS_sched_getaffinity,
     };
     const int ours[] = { socket, bell, STDOUT_FILENO, STDERR_FILENO };
-    const int self[] = { (int)getpid() };
+    const int self[] = { pid };
     const int commands[] = { F_ADD_SEALS, F_GET_SEALS, F_GETFL, F_GETFD };
 
     load(program, FIELD(arch));
@@ -136,13 +134,20 @@ bool leat__jail_possible(void)
     return LEAT__AUDIT_ARCH != 0 && prctl(PR_GET_SECCOMP) >= 0;
 }
 
+unsigned short leat__jail_rules(struct sock_filter *rules, int socket, int bell, int pid)
+{
+    struct program program = { .rule = rules, .count = 0 };
+
+    write_rules(&program, socket, bell, pid);
+    return program.count;
+}
+
 int leat__jail_enter(int socket, int bell)
 {
-    struct program program = { .count = 0 };
-    struct sock_fprog filter = { .filter = program.rule };
+    struct sock_filter rules[LEAT__JAIL_RULES_MAX];
+    struct sock_fprog filter = { .filter = rules };
 
-    write_rules(&program, socket, bell);
-    filter.len = program.count;
+    filter.len = leat__jail_rules(rules, socket, bell, (int)getpid());
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0)
         return -errno;

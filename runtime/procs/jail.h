@@ -13,4 +13,10 @@ bool leat__jail_possible(void);
  * nothing, end. Every other system call gives EPERM. Returns 0 or -errno. */
 int leat__jail_enter(int socket, int bell);
 
+/* The filter for that, at most so long, for a process of this number. Returns its length. Apart, so
+ * that it can be tried where no kernel takes it. */
+#define LEAT__JAIL_RULES_MAX 192
+struct sock_filter;
+unsigned short leat__jail_rules(struct sock_filter *rules, int socket, int bell, int pid);
+
 #endif

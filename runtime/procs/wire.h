@@ -36,6 +36,7 @@
 
 #define LEAT__PROCS_SLOTS      8u
 #define LEAT__PROCS_SLOT_BYTES 32768u /* of input, and of answer; more travels as a memory file */
+#define LEAT__PROCS_GUARD      65536u /* a large page of Arm's, so that it can be protected */
 
 enum leat__slot_state {
     LEAT__SLOT_EMPTY,
@@ -58,8 +59,15 @@ struct leat__ring {
     _Alignas(128) LEAT_ATOMIC(uint32_t) asleep; /* the worker sleeps on it */
     _Alignas(128) LEAT_ATOMIC(uint32_t) listening; /* 1: ring the bell at what you finish */
     struct leat__slot slots[LEAT__PROCS_SLOTS];
-    _Alignas(4096) unsigned char in[LEAT__PROCS_SLOTS][LEAT__PROCS_SLOT_BYTES];
-    _Alignas(4096) unsigned char out[LEAT__PROCS_SLOTS][LEAT__PROCS_SLOT_BYTES];
+    /* From here on at multiples of any page. A worker cannot write to what comes in, nor into the
+     * guards: a job that runs over the end of its answer meets one before another job's. */
+    _Alignas(LEAT__PROCS_GUARD) unsigned char in[LEAT__PROCS_SLOTS][LEAT__PROCS_SLOT_BYTES];
+    unsigned char guard[LEAT__PROCS_GUARD];
+    struct leat__answer {
+        _Alignas(LEAT__PROCS_GUARD) unsigned char room[LEAT__PROCS_GUARD - LEAT__PROCS_SLOT_BYTES];
+        unsigned char data[LEAT__PROCS_SLOT_BYTES];
+        unsigned char guard[LEAT__PROCS_GUARD];
+    } out[LEAT__PROCS_SLOTS];
 };
 
 /* Which descriptors come with an order to start a worker, in this order. */

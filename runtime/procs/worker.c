@@ -150,7 +150,7 @@ static void run(struct worker *worker, unsigned index)
         in = mmap(NULL, in_bytes, PROT_READ, MAP_SHARED, fd, 0);
         close(fd);
     }
-    leat__reply_begin(&reply, remote ? remote->name : NULL, ring->out[index],
+    leat__reply_begin(&reply, remote ? remote->name : NULL, ring->out[index].data,
                       LEAT__PROCS_SLOT_BYTES);
     if (!remote || in == MAP_FAILED) {
         slot->result = remote ? -ENOMEM : -ENOSYS;
@@ -211,6 +211,15 @@ static void limit(enum __rlimit_resource resource, uint64_t most)
     check(setrlimit(resource, &wanted) == 0);
 }
 
+/* What no job has a reason to write to. */
+static void protect(struct leat__ring *ring)
+{
+    check(mprotect(ring->in, sizeof ring->in, PROT_READ) == 0);
+    check(mprotect(ring->guard, sizeof ring->guard, PROT_NONE) == 0);
+    for (unsigned i = 0; i < LEAT__PROCS_SLOTS; i++)
+        check(mprotect(ring->out[i].guard, sizeof ring->out[i].guard, PROT_NONE) == 0);
+}
+
 /* The kernel's killer for want of memory shall take a worker before the program; a wish. */
 static void volunteer(void)
 {
@@ -262,6 +271,7 @@ _Noreturn void leat__worker_live(const struct leat__limits *limits,
     check(worker.ring != MAP_FAILED);
     close(fds[LEAT__PROCS_RING]);
     check(madvise(worker.ring, sizeof *worker.ring, MADV_DONTFORK) == 0);
+    protect(worker.ring);
     set_limits(&worker, limits);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);

@@ -76,19 +76,30 @@ LEAT_TEST_TASK(blocking_owned, result_and_value_come_back)
     drop(&question);
 }
 
+/* A question that meets its deadline while it is answered: on a busy machine it may have to be
+ * asked again, as one that was not begun by then is dropped unasked. Returns how often. */
+static int ask_until_abandoned(struct gate *gate)
+{
+    int asked = 0;
+
+    for (leat_time limit = 5 * LEAT_MSEC; load_acquire(&gate->entered) == 0; limit *= 2, asked++) {
+        struct question question = make_question(gate);
+        LEAT_LIMIT(limit);
+
+        expect_err(leat_blocking_owned(ask, &question, sizeof question, drop), -ETIMEDOUT);
+        expect_null(question.memory); /* it is the call's now */
+    }
+    expect_lt(load_acquire(&gate->dropped), asked);
+    return asked;
+}
+
 LEAT_TEST_TASK(blocking_owned, deadline_abandons_a_running_call_which_frees_what_it_owns)
 {
     struct gate gate = { 0 };
-    struct question question = make_question(&gate);
+    int asked = ask_until_abandoned(&gate);
 
-    {
-        LEAT_LIMIT(100 * LEAT_MSEC * TEST_SLOWDOWN);
-        expect_err(leat_blocking_owned(ask, &question, sizeof question, drop), -ETIMEDOUT);
-    }
-    expect_null(question.memory); /* it is the call's now */
-    expect_eq(load_acquire(&gate.dropped), 0);
     store_release(&gate.open, 1);
-    await(&gate.dropped, 1);
+    await(&gate.dropped, asked);
 }
 
 LEAT_TEST_TASK(blocking_owned, call_in_an_ended_scope_is_dropped_unmade)
@@ -176,25 +187,20 @@ LEAT_TEST_TASK(blocking_owned, cancels_at_any_moment_drop_each_value_once)
 
 static int leave_one_behind(void *arg)
 {
-    struct question question = make_question(arg);
-    LEAT_LIMIT(100 * LEAT_MSEC * TEST_SLOWDOWN);
-
-    expect_err(leat_blocking_owned(ask, &question, sizeof question, drop), -ETIMEDOUT);
-    return 0;
+    return ask_until_abandoned(arg);
 }
 
 LEAT_TEST(blocking_owned, end_of_the_runtime_waits_for_abandoned_calls_up_to_its_limit)
 {
     static struct gate gate;
     leat_time begin = leat_now();
+    int asked = leat_run(leave_one_behind, &gate,
+                         LEAT_OPTIONS(.workers = 1, .stop_ns = 50 * LEAT_MSEC,
+                                      .log_level = LEAT_LOG_ERROR));
 
-    expect_ok(leat_run(leave_one_behind, &gate,
-                       LEAT_OPTIONS(.workers = 1, .stop_ns = 50 * LEAT_MSEC,
-                                    .log_level = LEAT_LOG_ERROR)));
     expect_ge(leat_now() - begin, 50 * LEAT_MSEC);
-    expect_eq(load_acquire(&gate.dropped), 0);
     store_release(&gate.open, 1); /* the thread ends when it likes, and frees all */
-    while (load_acquire(&gate.dropped) < 1)
+    while (load_acquire(&gate.dropped) < asked)
         doze(LEAT_MSEC);
     doze(50 * LEAT_MSEC * TEST_SLOWDOWN); /* so that it is gone before leaks are looked for */
 }

@@ -90,7 +90,7 @@ LEAT_REMOTE(enter_again, .idempotent = true)
 
 /* ---- the campaign ---- */
 
-enum outcome { OPEN, ANSWERED, FAILED };
+enum outcome { OPEN, ANSWERED, FAILED, ONCE = 4 }; /* ONCE: and it was not idempotent */
 
 struct campaign {
     struct leat_procs *procs;
@@ -130,6 +130,7 @@ static bool call_once(struct campaign *campaign, uint64_t *random)
 {
     struct ledger_job job = { .id = campaign->next_id++ };
     struct leat_reply reply = { 0 };
+    unsigned char once;
     bool idempotent;
     int err;
 
@@ -142,6 +143,7 @@ static bool call_once(struct campaign *campaign, uint64_t *random)
     if (job.harm == HARM_EAT && TEST_SLOWDOWN > 1)
         job.harm = HARM_SEGV; /* no limit on memory under a sanitizer */
     idempotent = (*random >> 35) % 2;
+    once = idempotent ? 0 : ONCE;
     err = leat_procs_call(campaign->procs, idempotent ? enter_again : enter_once, &job,
                           sizeof job, &reply);
     if (err == 0) {
@@ -152,12 +154,12 @@ static bool call_once(struct campaign *campaign, uint64_t *random)
         else
             campaign->wrong++;
         campaign->answered++;
-        campaign->outcome[job.id] = ANSWERED;
+        campaign->outcome[job.id] = ANSWERED | once;
     } else {
         if (!is_clear(err, &reply))
             campaign->wrong++;
         campaign->failed++;
-        campaign->outcome[job.id] = FAILED;
+        campaign->outcome[job.id] = FAILED | once;
     }
     leat_reply_fini(&reply);
     return true;
@@ -252,9 +254,9 @@ static void check_ledger(struct campaign *campaign)
     for (id = 0; id < ids; id++) {
         if (campaign->outcome[id] == OPEN)
             test_fail("job %llu has no outcome", (unsigned long long)id);
-        if (campaign->outcome[id] == ANSWERED && starts[id] == 0)
+        if ((campaign->outcome[id] & ANSWERED) && starts[id] == 0)
             test_fail("job %llu was answered and never started", (unsigned long long)id);
-        if (starts[id] > 3)
+        if (starts[id] > (campaign->outcome[id] & ONCE ? 1 : 3))
             test_fail("job %llu was started %u times", (unsigned long long)id, starts[id]);
     }
     free(starts);
@@ -281,7 +283,7 @@ static int campaign_main(void *arg)
     leat_procs_close(campaign->procs);
     expect_eq(campaign->wrong, 0u);
     expect_gt(campaign->answered, rounds);
-    expect_lt(slowest, 10 * LEAT_SEC);
+    expect_lt(slowest, 5 * LEAT_SEC); /* ten times what was seen */
     printf("R13 answered=%u failed=%u slowest_replacement_ms=%lld\n", campaign->answered,
            campaign->failed, (long long)(slowest / LEAT_MSEC));
     return 0;

@@ -203,6 +203,75 @@ LEAT_TEST_TASK(procs_crashes, input_cannot_be_written_to_when_it_is_shared)
     leat_shared_destroy(&shared);
 }
 
+LEAT_TEST_TASK(procs_crashes, input_of_a_slot_cannot_be_written_to)
+{
+    struct leat_procs *procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 1));
+
+    expect_end(procs, MISDEED_WRITE_INPUT, -ECHILD, LEAT_REMOTE_SIGNALED, SIGSEGV);
+    leat_procs_close(procs);
+}
+
+static int call_echo_often(void *arg)
+{
+    struct leat_procs *procs = arg;
+    unsigned char sent[1000], wrong = 0;
+
+    memset(sent, 0x11, sizeof sent);
+    for (int i = 0; i < 50 && !wrong; i++) {
+        struct leat_reply reply = { 0 };
+        int err = leat_procs_call(procs, echo, sent, sizeof sent, &reply);
+
+        wrong = err || reply.bytes != sizeof sent || memcmp(reply.data, sent, sizeof sent) != 0;
+        leat_reply_fini(&reply);
+    }
+    return wrong ? -EBADMSG : 0;
+}
+
+static int call_write_on(void *arg)
+{
+    int err = 0;
+
+    for (int i = 0; i < 2; i++) { /* the third time it would be quarantined */
+        struct leat_reply reply = { 0 };
+
+        if (misdeed_call(arg, MISDEED_WRITE_ON, &reply) != -ECHILD ||
+            reply.end != LEAT_REMOTE_SIGNALED || reply.status != SIGSEGV)
+            err = -EBADMSG;
+        leat_reply_fini(&reply);
+    }
+    return err;
+}
+
+/* One worker, whose slots are all in use: those of the others are beside the writer's. */
+LEAT_TEST_TASK(procs_crashes, job_that_writes_past_its_reply_dies_and_spoils_no_other_answer)
+{
+    struct leat_procs *procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 1));
+    LEAT_SCOPE(scope);
+
+    for (int i = 0; i < 7; i++)
+        leat_spawn(&scope, call_echo_often, procs);
+    leat_spawn(&scope, call_write_on, procs);
+    expect_ok(leat_scope_join(&scope));
+    expect_whole(procs);
+    leat_procs_close(procs);
+}
+
+LEAT_TEST_TASK(procs_crashes, files_limit_holds_in_the_worker)
+{
+    struct leat_procs *procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 1, .files_max = 24));
+    struct leat_reply reply = { 0 };
+    int opened = -1;
+
+    expect_ok(misdeed_call(procs, MISDEED_OPEN, &reply));
+    assert_eq(reply.bytes, sizeof opened);
+    memcpy(&opened, reply.data, sizeof opened);
+    expect_gt(opened, 0);
+    expect_lt(opened, 24); /* what the worker itself has open counts, too */
+    leat_reply_fini(&reply);
+    expect_whole(procs);
+    leat_procs_close(procs);
+}
+
 LEAT_TEST_TASK(procs_crashes, idempotent_job_is_tried_three_times_and_then_quarantined)
 {
     struct leat_procs *procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 1));

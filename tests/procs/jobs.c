@@ -102,6 +102,29 @@ static int hold(struct leat_reply *reply)
     return leat_reply_write(reply, &pid, sizeof pid);
 }
 
+/* Over the end of the place where answers are written, into what would be another's. */
+static int write_on(struct leat_reply *reply)
+{
+    volatile unsigned char *data = leat_reply_reserve(reply, 16);
+
+    signal(SIGSEGV, SIG_DFL);
+    signal(SIGBUS, SIG_DFL);
+    for (size_t i = 0; data && i < 40000; i++)
+        data[i] = 0xee;
+    return 0;
+}
+
+static int open_all(struct leat_reply *reply)
+{
+    int opened = 0, fds[4096];
+
+    while (opened < 4096 && (fds[opened] = dup(STDOUT_FILENO)) >= 0)
+        opened++;
+    for (int i = 0; i < opened; i++)
+        close(fds[i]);
+    return leat_reply_write(reply, &opened, sizeof opened);
+}
+
 static int do_wrong(const void *in, size_t in_bytes, struct leat_reply *reply)
 {
     int code;
@@ -153,6 +176,10 @@ static int do_wrong(const void *in, size_t in_bytes, struct leat_reply *reply)
     case MISDEED_LIE_A_BIT:
         reply->bytes = 32769;
         break;
+    case MISDEED_WRITE_ON:
+        return write_on(reply);
+    case MISDEED_OPEN:
+        return open_all(reply);
     case MISDEED_WRITE_INPUT:
         signal(SIGSEGV, SIG_DFL);
         signal(SIGBUS, SIG_DFL);

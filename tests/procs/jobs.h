@@ -33,6 +33,8 @@ enum misdeed {
     MISDEED_LIE,         /* says that its answer is longer than memory */
     MISDEED_LIE_A_BIT,   /* says that its answer is a byte longer than the slot */
     MISDEED_WRITE_INPUT, /* writes to its input */
+    MISDEED_WRITE_ON,    /* writes 40,000 bytes where its answer of 16 is */
+    MISDEED_OPEN,        /* opens files until it gets no more; answers with how many, an int */
 };
 
 static inline int misdeed_call(struct leat_procs *procs, enum misdeed misdeed,
