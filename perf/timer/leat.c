@@ -33,7 +33,7 @@ static void hot(void *data)
 
     for (int i = 0; i < TIMERS; i++) {
         leat__timer_arm(&wheel, &timers[i & 7], base + (i & 8191) * LEAT_MSEC);
-        leat__timer_disarm(&timers[i & 7]);
+        leat__timer_disarm(&timers[i & 7], &wheel);
     }
 }
 
@@ -46,7 +46,7 @@ static void million(void *data)
         leat__timer_arm(&wheel, &timers[i],
                         base + (int64_t)(perf_random(&state) % (uint64_t)(10 * LEAT_SEC)));
     for (int i = 0; i < TIMERS; i++)
-        leat__timer_disarm(&timers[i]);
+        leat__timer_disarm(&timers[i], &wheel);
 }
 
 static int sleeper(void *arg)

@@ -3,6 +3,8 @@
 #include "lockfree/token.h"
 #include "platform/barrier.h"
 
+#include <sched.h>
+
 /* The owner found a helper. */
 void leat__token_wait(struct leat__token *token)
 {
@@ -24,6 +26,18 @@ bool leat__token_take(struct leat__token *token)
         return true;
     leat__token_give(token);
     return false;
+}
+
+void leat__token_claim(struct leat__token *token)
+{
+    leat__lock(&token->lock);
+    store_relaxed(&token->wanted, true); /* relaxed: ordered by the barrier */
+    leat__barrier_all(); /* O1: as in leat__token_take */
+    for (unsigned i = 1; load_acquire(&token->held); i++) { /* O2: as in leat__token_take */
+        cpu_relax();
+        if (i % 128 == 0)
+            sched_yield(); /* the owner was preempted inside */
+    }
 }
 
 void leat__token_give(struct leat__token *token)

@@ -12,6 +12,10 @@
  *       leat__token_give(&token);
  *   }
  *
+ *   leat__token_claim(&token);                    // or, where it cannot be put off
+ *   ...
+ *   leat__token_give(&token);
+ *
  * Dekker's two flags with the fence moved to the helper's side: the owner says `held`, then looks
  * whether a helper wants it; a helper says `wanted`, puts a barrier on all threads (membarrier, a
  * few microseconds), then looks whether the owner holds it. A helper that finds it held goes away:
@@ -20,7 +24,7 @@
  * program that does not hog its workers.
  *
  * Progress: a helper's attempt is wait-free but for other helpers' barriers; the owner waits for a
- * helper that has it, on a lock that sleeps.
+ * helper that has it, on a lock that sleeps. A claim waits for the owner, who is inside for a moment.
  *
  * INVARIANTS
  *   I1 The owner is inside exactly from a look at `wanted` that showed false, after `held` was set,
@@ -36,7 +40,8 @@
  *          read wanted: false, so inside         read held: false, so inside
  *
  *      If the barrier falls behind the owner's store, the helper sees it; if before, the owner's
- *      load comes after it, and sees `wanted`.
+ *      load comes after it, and sees `wanted`. leat__token_claim likewise, which looks until it
+ *      reads false: with `wanted` set the owner comes in no more.
  *   O2 leave releases what was done inside to the acquire in take; give to the acquire in enter.
  */
 #ifndef LEAT_LOCKFREE_TOKEN_H
@@ -99,6 +104,7 @@ static inline bool leat__token_try_enter(struct leat__token *token)
 
 /* Anybody else. False: the owner is at it, or another helper, and nothing is to be done. */
 bool leat__token_take(struct leat__token *token);
+void leat__token_claim(struct leat__token *token); /* waits */
 void leat__token_give(struct leat__token *token);
 
 #endif

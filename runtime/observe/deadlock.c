@@ -165,13 +165,8 @@ static bool timers_are_set(struct leat__runtime *runtime)
 {
     bool set = false;
 
-    for (unsigned i = 0; i < leat__sched_workers(runtime->sched); i++) {
-        struct leat__wheel *wheel = &runtime->wheels[i];
-
-        leat__lock(&wheel->lock);
-        set |= wheel->armed > 0;
-        leat__unlock(&wheel->lock);
-    }
+    for (unsigned i = 0; i < leat__sched_workers(runtime->sched); i++)
+        set |= leat__wheel_armed(&runtime->wheels[i]) > 0;
     return set;
 }
 

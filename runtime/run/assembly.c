@@ -8,6 +8,7 @@
 #include "observe/held.h"
 #include "observe/overflow.h"
 #include "observe/registry.h"
+#include "platform/barrier.h"
 #include "platform/support.h"
 #include "reactor/reactor.h"
 #include "sched/sched.h"
@@ -28,6 +29,7 @@ static int build_reactors(struct leat__assembly *assembly)
 {
     unsigned workers = assembly->options.workers;
     enum leat_reactor kind = assembly->options.reactor;
+    bool shared = !leat__barrier_prepare();
 
     assembly->reactors = calloc(workers, sizeof *assembly->reactors);
     assembly->pollers = calloc(workers, sizeof *assembly->pollers);
@@ -54,6 +56,7 @@ static int build_reactors(struct leat__assembly *assembly)
         assembly->reactors[i]->offload = leat__blocking_files;
         assembly->pollers[i] = &assembly->reactors[i]->poller;
         leat__wheel_init(&assembly->runtime.wheels[i], leat__clock_now());
+        assembly->runtime.wheels[i].shared = shared;
         assembly->tickers[i] = &assembly->runtime.wheels[i].ticker;
     }
     return 0;

@@ -39,9 +39,13 @@ struct leat__poller {
 };
 
 struct leat__ticker {
-    /* Fire every timer due at `now`. Returns when the next one is due, LEAT_NEVER if none is; a
+    /* Fire every timer due at `now`. Owner only. Returns when the next one is due, LEAT_NEVER if none is; a
      * return too early is allowed (the worker then asks again), too late is not. */
     leat_time (*fire)(struct leat__ticker *ticker, leat_time now);
+
+    /* For a worker whose owner computes. Another worker: fire what is due, up to some limit, unless
+     * the owner is at it itself. */
+    void (*relieve)(struct leat__ticker *ticker, leat_time now);
 };
 
 #endif

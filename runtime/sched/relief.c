@@ -135,7 +135,7 @@ void leat__relieve(struct leat__worker *worker, leat_time now)
 
         if (other == worker || !notice(other, now) || !other->poller->relieve(other->poller))
             continue;
-        (void)other->ticker->fire(other->ticker, now);
+        other->ticker->relieve(other->ticker, now);
         leat__probe_count(&worker->face.probe.reliefs);
         if (nudge(sched, other))
             worker->due = leat__time_min(worker->due, now + NUDGED_NS);

@@ -159,23 +159,39 @@ static void sleep_on_word(struct leat__wait *wait)
     }
 }
 
+static struct leat__wheel *wheel_of(const struct leat__worker *worker)
+{
+    struct leat__runtime *runtime = leat__worker_runtime(worker);
+
+    return &runtime->wheels[leat__worker_index(worker)];
+}
+
 static void arm(const struct leat__wait *wait, struct leat__timer *timer,
                 void (*fire)(void *arg, uint64_t generation), leat_time when)
 {
     struct leat__worker *worker = leat__worker_current();
-    struct leat__runtime *runtime = leat__worker_runtime(worker);
 
     timer->fire = fire;
     timer->value = wait->ticket.generation;
     leat__probe_count(&leat__worker_probe(worker)->timer_arms);
-    leat__timer_arm(&runtime->wheels[leat__worker_index(worker)], timer, when);
+    leat__timer_arm(wheel_of(worker), timer, when);
+}
+
+static void disarm(struct leat__timer *timer)
+{
+    struct leat__worker *worker;
+
+    if (!load_acquire(&timer->wheel)) /* O1 of the wheel: it has fired */
+        return;
+    worker = leat__worker_current();
+    leat__timer_disarm(timer, wheel_of(worker));
 }
 
 /* Who slept for long and ends now leaves the scope's members, as cold as it was: ask for its
  * neighbours. */
 static void end_timer(struct leat__seat *seat)
 {
-    leat__timer_disarm(&seat->timer);
+    disarm(&seat->timer);
     __builtin_prefetch(load_relaxed(&seat->next), 1); /* relaxed, both: hints */
     __builtin_prefetch(load_relaxed(&seat->prev), 1);
 }
@@ -199,7 +215,7 @@ enum leat__cause leat__wait_park(struct leat__wait *wait, struct leat__lock *hel
         if (timed)
             end_timer(wait->self->seat);
         if (graced)
-            leat__timer_disarm(&wait->guard->timer);
+            disarm(&wait->guard->timer);
     } else {
         bool parked = leat__word_commit(&waiter->word);
 

@@ -23,6 +23,39 @@
 /* Timers that are let go together before the first of them is fired. */
 #define SALVO 16
 
+static inline void enter(struct leat__wheel *wheel)
+{
+    if (__builtin_expect(wheel->shared, 0))
+        leat__lock(&wheel->token.lock);
+    else
+        leat__token_enter(&wheel->token);
+}
+
+static inline void leave(struct leat__wheel *wheel)
+{
+    if (__builtin_expect(wheel->shared, 0))
+        leat__unlock(&wheel->token.lock);
+    else
+        leat__token_leave(&wheel->token);
+}
+
+/* Anybody but the owner. */
+static void visit(struct leat__wheel *wheel)
+{
+    if (wheel->shared)
+        leat__lock(&wheel->token.lock);
+    else
+        leat__token_claim(&wheel->token);
+}
+
+static void end_visit(struct leat__wheel *wheel)
+{
+    if (wheel->shared)
+        leat__unlock(&wheel->token.lock);
+    else
+        leat__token_give(&wheel->token);
+}
+
 /* The tick at or after `when`: rounding up is what makes timers never early. */
 static uint64_t tick_at(leat_time when)
 {
@@ -47,12 +80,10 @@ static size_t slot_of(unsigned level, uint64_t unit)
     return level * LEAT__WHEEL_SLOTS + (unit & SLOT_MASK);
 }
 
-static void set_occupied(struct leat__wheel *wheel, size_t slot, bool on)
+static void clear_occupied(struct leat__wheel *wheel, size_t slot)
 {
-    uint64_t *word = &wheel->occupied[slot / LEAT__WHEEL_SLOTS][slot % LEAT__WHEEL_SLOTS / 64];
-    uint64_t bit = UINT64_C(1) << slot % 64;
-
-    *word = on ? *word | bit : *word & ~bit;
+    wheel->occupied[slot / LEAT__WHEEL_SLOTS][slot % LEAT__WHEEL_SLOTS / 64] &=
+        ~(UINT64_C(1) << slot % 64);
 }
 
 static bool is_empty(const struct leat__wheel_slot *slot)
@@ -64,70 +95,92 @@ static bool is_empty(const struct leat__wheel_slot *slot)
     return empty;
 }
 
-/* I1 */
-static void link_timer(struct leat__wheel *wheel, struct leat__timer *timer)
+static inline __attribute__((always_inline)) void
+push_timer(struct leat__wheel *wheel, struct leat__timer *timer, struct leat__wheel_slot *slot)
 {
-    uint64_t tick = timer->tick, current = wheel->current;
-    struct leat__timer **head;
-    size_t slot = DUE;
+    struct leat__timer **head = &slot->lane[wheel->turn++ % LEAT__WHEEL_LANES];
+    struct leat__timer *next = *head;
 
-    if (tick > current) {
-        unsigned level = (unsigned)(63 - __builtin_clzll(tick ^ current)) / SLOT_BITS;
-
-        while (level > 0 && unit_of(tick, level) - unit_of(current, level) <= 1)
-            level--;
-        slot = slot_of(level, unit_of(tick, level));
-        set_occupied(wheel, slot, true);
-    }
-    head = &wheel->slots[slot].lane[wheel->turn++ % LEAT__WHEEL_LANES];
-    timer->next = *head;
+    timer->next = next;
     timer->prev = head;
-    if (*head)
-        (*head)->prev = &timer->next;
+    if (next)
+        next->prev = &timer->next;
     *head = timer;
 }
 
-static void unlink_timer(struct leat__wheel *wheel, struct leat__timer *timer)
+static inline __attribute__((always_inline)) void
+link_at(struct leat__wheel *wheel, struct leat__timer *timer, unsigned level)
 {
-    struct leat__timer **first = &wheel->slots[0].lane[0];
+    uint64_t unit = unit_of(timer->tick, level);
 
+    wheel->occupied[level][unit / 64 % 2] |= UINT64_C(1) << unit % 64; /* I5 */
+    push_timer(wheel, timer, &wheel->slots[slot_of(level, unit)]);
+}
+
+/* I1: to the lowest level. */
+static void sink(struct leat__wheel *wheel, struct leat__timer *timer)
+{
+    uint64_t tick = timer->tick, current = wheel->current;
+    unsigned level;
+
+    if (tick <= current) {
+        push_timer(wheel, timer, &wheel->slots[DUE]);
+        return;
+    }
+    level = (unsigned)(63 - __builtin_clzll(tick ^ current)) / SLOT_BITS;
+    while (level > 0 && unit_of(tick, level) - unit_of(current, level) <= 1)
+        level--;
+    link_at(wheel, timer, level);
+}
+
+static inline void unlink_timer(struct leat__timer *timer)
+{
     *timer->prev = timer->next;
     if (timer->next)
         timer->next->prev = timer->prev;
-    else if (timer->prev >= first && timer->prev < first + DUE * LEAT__WHEEL_LANES) {
-        size_t slot = (size_t)(timer->prev - first) / LEAT__WHEEL_LANES; /* alone in its lane */
-
-        if (is_empty(&wheel->slots[slot]))
-            set_occupied(wheel, slot, false);
-    }
 }
 
 void leat__timer_arm(struct leat__wheel *wheel, struct leat__timer *timer, leat_time when)
 {
-    leat__lock(&wheel->lock);
-    timer->tick = tick_at(when);
-    if (timer->tick <= wheel->current)
-        timer->tick = wheel->current + 1;
-    /* relaxed: only the owner and, after it has the lock, a disarm look at it */
+    uint64_t tick = tick_at(when);
+
+    enter(wheel);
+    if (__builtin_expect(tick <= wheel->current, 0))
+        tick = wheel->current + 1;
+    timer->tick = tick;
+    /* relaxed: only the owner and, after it has the token, a disarm look at it */
     store_relaxed(&timer->wheel, wheel);
-    link_timer(wheel, timer);
+    /* I1: 64^level ticks or more ahead, thus in a later unit; and less than 64 times as many, thus
+     * in the level above in this unit or in the next. */
+    link_at(wheel, timer, (unsigned)(63 - __builtin_clzll(tick - wheel->current)) / SLOT_BITS);
     wheel->armed++;
-    leat__unlock(&wheel->lock);
+    leave(wheel);
 }
 
-void leat__timer_disarm(struct leat__timer *timer)
+static void disarm(struct leat__wheel *wheel, struct leat__timer *timer)
+{
+    if (load_relaxed(&timer->wheel)) { /* relaxed: the token orders it */
+        unlink_timer(timer);
+        wheel->armed--;
+        store_relaxed(&timer->wheel, NULL); /* relaxed: our own thread goes on to reuse it */
+    }
+}
+
+void leat__timer_disarm(struct leat__timer *timer, struct leat__wheel *mine)
 {
     struct leat__wheel *wheel = load_acquire(&timer->wheel); /* O1 */
 
     if (!wheel)
         return;
-    leat__lock(&wheel->lock);
-    if (load_relaxed(&timer->wheel)) { /* relaxed: the lock orders it */
-        unlink_timer(wheel, timer);
-        wheel->armed--;
-        store_relaxed(&timer->wheel, NULL); /* relaxed: our own thread goes on to reuse it */
+    if (__builtin_expect(wheel == mine, 1)) {
+        enter(wheel);
+        disarm(wheel, timer);
+        leave(wheel);
+    } else {
+        visit(wheel);
+        disarm(wheel, timer);
+        end_visit(wheel);
     }
-    leat__unlock(&wheel->lock);
 }
 
 /* The level's first occupied unit: the wheel's own, which is then being spread, or one above. */
@@ -225,11 +278,11 @@ static int spread(struct leat__wheel *wheel, size_t slot, int budget)
             return -1;
         timer = take(&from->lane[i % LEAT__WHEEL_LANES]);
         if (timer) {
-            link_timer(wheel, timer);
+            sink(wheel, timer);
             budget--;
         }
     }
-    set_occupied(wheel, slot, false);
+    clear_occupied(wheel, slot);
     return budget;
 }
 
@@ -240,7 +293,7 @@ static void pass_to_due(struct leat__wheel *wheel, size_t slot)
 
     *due = wheel->slots[slot];
     memset(&wheel->slots[slot], 0, sizeof wheel->slots[slot]);
-    set_occupied(wheel, slot, false);
+    clear_occupied(wheel, slot);
     for (int i = 0; i < LEAT__WHEEL_LANES; i++)
         if (due->lane[i])
             due->lane[i]->prev = &due->lane[i];
@@ -301,33 +354,36 @@ static uint64_t wanted_at(const struct leat__wheel *wheel, unsigned level, uint6
     return exact;
 }
 
-static leat_time next_due(const struct leat__wheel *wheel)
+static leat_time next_due(struct leat__wheel *wheel)
 {
     uint64_t first = UINT64_MAX, unit;
 
     for (unsigned level = 0; level < LEAT__WHEEL_LEVELS; level++) {
         uint64_t at;
 
-        if (!first_unit(wheel, level, &unit) || unit << (level * SLOT_BITS) >= first)
-            continue;
-        at = level == 0 ? unit : wanted_at(wheel, level, unit);
-        if (at < first)
-            first = at;
+        while (first_unit(wheel, level, &unit) && unit << (level * SLOT_BITS) < first) {
+            if (is_empty(&wheel->slots[slot_of(level, unit)])) { /* I5 */
+                clear_occupied(wheel, slot_of(level, unit));
+                continue;
+            }
+            at = level == 0 ? unit : wanted_at(wheel, level, unit);
+            if (at < first)
+                first = at;
+            break;
+        }
     }
     return time_of(first);
 }
 
-leat_time leat__wheel_fire(struct leat__wheel *wheel, leat_time now)
+static leat_time look(struct leat__wheel *wheel, leat_time now)
 {
     uint64_t target = now > 0 ? (uint64_t)now >> LEAT__TICK_SHIFT : 0;
     int budget = BUDGET;
     leat_time due = now;
 
-    leat__lock(&wheel->lock);
     if (wheel->armed == 0) {
         if (target > wheel->current)
             wheel->current = target;
-        leat__unlock(&wheel->lock);
         return LEAT_NEVER;
     }
     do {
@@ -340,8 +396,37 @@ leat_time leat__wheel_fire(struct leat__wheel *wheel, leat_time now)
     }
     if (budget >= 0)
         due = next_due(wheel);
-    leat__unlock(&wheel->lock);
     return due;
+}
+
+leat_time leat__wheel_fire(struct leat__wheel *wheel, leat_time now)
+{
+    leat_time due;
+
+    enter(wheel);
+    due = look(wheel, now);
+    leave(wheel);
+    return due;
+}
+
+void leat__wheel_relieve(struct leat__wheel *wheel, leat_time now)
+{
+    if (wheel->shared)
+        leat__lock(&wheel->token.lock);
+    else if (!leat__token_take(&wheel->token))
+        return;
+    (void)look(wheel, now);
+    end_visit(wheel);
+}
+
+uint64_t leat__wheel_armed(struct leat__wheel *wheel)
+{
+    uint64_t armed;
+
+    visit(wheel);
+    armed = wheel->armed;
+    end_visit(wheel);
+    return armed;
 }
 
 static leat_time fire(struct leat__ticker *ticker, leat_time now)
@@ -349,9 +434,15 @@ static leat_time fire(struct leat__ticker *ticker, leat_time now)
     return leat__wheel_fire(leat__container_of(ticker, struct leat__wheel, ticker), now);
 }
 
+static void relieve(struct leat__ticker *ticker, leat_time now)
+{
+    leat__wheel_relieve(leat__container_of(ticker, struct leat__wheel, ticker), now);
+}
+
 void leat__wheel_init(struct leat__wheel *wheel, leat_time now)
 {
     memset(wheel, 0, sizeof *wheel);
     wheel->ticker.fire = fire;
+    wheel->ticker.relieve = relieve;
     wheel->current = now > 0 ? (uint64_t)now >> LEAT__TICK_SHIFT : 0;
 }

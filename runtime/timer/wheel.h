@@ -5,7 +5,7 @@
  *     timer->fire = fire; timer->arg = waiter; timer->value = generation;
  *     leat__timer_arm(wheel, timer, deadline);
  *     ...
- *     leat__timer_disarm(timer);          // any thread; nothing of the timer is used afterwards
+ *     leat__timer_disarm(timer, wheel);   // nothing of the timer is used afterwards
  *
  * A timer fires never early and at most LEAT__TICK_NS late plus the time its worker takes to look
  * (the documented slack: timers of one tick fire together). A heap was rejected: 25 ns a level of
@@ -23,20 +23,27 @@
  * million sleeper's wake went into that). And some are let go together before the first of them is
  * fired, so that those who are woken come into the cache side by side too.
  *
+ * Nearly all timers are disarmed by the worker that armed them, so a wheel is its owner's by a token
+ * (lockfree/token.h): plain stores and a load. A worker that disarms another's timer, of a task that
+ * has moved, pays for a barrier on all threads; a lock cost each arm and disarm two locked
+ * instructions (45 ns a pair with it, 15 without and with less to do besides).
+ *
  * INVARIANTS (a timer's unit at level l is tick >> 6 * l, the wheel's is current >> 6 * l)
  *   I1  A timer lies at the lowest level above which its unit is the wheel's or the next, or at a
  *       higher one from which it is yet to be spread. Its unit is not below the wheel's; so 128
  *       slots hold no two units.
  *   I2  Every timer of tick `current` or earlier has fired, or is in `due`, or in a slot of the
  *       wheel's own unit that is being spread: those come first.
- *   I3  timer->wheel is not NULL exactly while it is linked. Links change under the wheel's lock.
+ *   I3  timer->wheel is not NULL exactly while it is linked. Links change under the wheel's token.
  *   I4  fire is called with copies, after the timer was let go (O1): when a disarm has returned,
  *       the timer's memory is not touched again, but fire may still run with (arg, value): arg must
- *       outlive that, and value lets fire recognise what is over (a wait's generation). */
+ *       outlive that, and value lets fire recognise what is over (a wait's generation).
+ *   I5  A slot with timers has its bit in `occupied`. One without may have it still, since a disarm
+ *       does not look whether it leaves a slot empty: a look that comes to such a bit clears it. */
 #ifndef LEAT_TIMER_WHEEL_H
 #define LEAT_TIMER_WHEEL_H
 
-#include "lockfree/lock.h"
+#include "lockfree/token.h"
 #include "sched/poller.h"
 
 #include <leat/time.h>
@@ -71,7 +78,8 @@ struct leat__wheel_slot {
 
 struct leat__wheel {
     struct leat__ticker    ticker;
-    struct leat__lock      lock; /* guards all below */
+    struct leat__token     token; /* guards all below */
+    bool                   shared; /* no barrier to be had: the owner too takes the token's lock */
     uint64_t               current;
     uint64_t               armed; /* timers */
     uint64_t               occupied[LEAT__WHEEL_LEVELS][2]; /* a bit per slot */
@@ -79,17 +87,24 @@ struct leat__wheel {
     struct leat__wheel_slot slots[LEAT__WHEEL_LEVELS * LEAT__WHEEL_SLOTS + 1]; /* the last: due */
 };
 
+/* The caller has seen to leat__barrier_prepare where other threads than the owner's will come by;
+ * or sets `shared`. */
 void leat__wheel_init(struct leat__wheel *wheel, leat_time now);
 
 /* Owner: the worker whose ticker it is, so that no sleeper needs to be told. The timer is not
  * armed. A time in the past fires at the next tick. */
 void leat__timer_arm(struct leat__wheel *wheel, struct leat__timer *timer, leat_time when);
 
-/* Any thread. Fine on a timer that fired or was never armed (all-zero). */
-void leat__timer_disarm(struct leat__timer *timer);
+/* Any thread; `mine`: the wheel whose owner it is, NULL for none. Fine on a timer that fired or was
+ * never armed (all-zero). */
+void leat__timer_disarm(struct leat__timer *timer, struct leat__wheel *mine);
 
 /* For the ticker: fire what is due, up to a limit. Returns when to call again: a time that has
  * passed when there is more to do, else when the next timer is due, or somewhat earlier. */
 leat_time leat__wheel_fire(struct leat__wheel *wheel, leat_time now);
+
+/* Anybody but the owner. The former does nothing when the owner is at it itself. */
+void     leat__wheel_relieve(struct leat__wheel *wheel, leat_time now);
+uint64_t leat__wheel_armed(struct leat__wheel *wheel); /* how many timers are */
 
 #endif

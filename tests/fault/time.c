@@ -139,7 +139,7 @@ static void jump_through(struct leat__random *random)
             expect_ge(shots[i].fired, shots[i].when); /* never early */
         else if (latest != LEAT_NEVER)
             expect_gt(latest, clock_now); /* never lost */
-        leat__timer_disarm(&shots[i].timer);
+        leat__timer_disarm(&shots[i].timer, wheel);
     }
     free(wheel);
 }

@@ -98,9 +98,9 @@ LEAT_TEST(wheel, a_disarmed_timer_does_not_fire_and_can_be_armed_again)
     for (int i = 0; i < COUNT; i++)
         arm(&wheel, &shots[i], 1 + leat__random_below(&random, 1u << 31));
     for (int i = 0; i < COUNT; i += 2)
-        leat__timer_disarm(&shots[i].timer);
+        leat__timer_disarm(&shots[i].timer, &wheel);
     for (int i = 0; i < COUNT; i += 4) {
-        leat__timer_disarm(&shots[i].timer); /* twice is fine */
+        leat__timer_disarm(&shots[i].timer, &wheel); /* twice is fine */
         arm(&wheel, &shots[i], 1 + leat__random_below(&random, 1u << 31));
     }
     for (due = advance(&wheel, 0); due != LEAT_NEVER;)
@@ -123,7 +123,7 @@ LEAT_TEST(wheel, a_large_step_of_the_clock_fires_all_that_is_due)
     for (int i = 0; i < 63; i++)
         expect_eq(shots[i].times, ((leat_time)1 << i) <= clock_now ? 1u : 0u);
     for (int i = 0; i < 63; i++)
-        leat__timer_disarm(&shots[i].timer);
+        leat__timer_disarm(&shots[i].timer, &wheel);
 }
 
 LEAT_TEST(wheel, a_deadline_in_the_past_or_at_the_ends_of_time_is_taken)
@@ -141,7 +141,7 @@ LEAT_TEST(wheel, a_deadline_in_the_past_or_at_the_ends_of_time_is_taken)
     (void)advance(&wheel, LEAT_SEC + 2 * LEAT__TICK_NS);
     expect_eq(past.times + zero.times + negative.times, 3u);
     expect_eq(far.times, 0u);
-    leat__timer_disarm(&far.timer);
+    leat__timer_disarm(&far.timer, &wheel);
     expect_eq(advance(&wheel, LEAT_HOUR), LEAT_NEVER);
 }
 
@@ -207,7 +207,7 @@ LEAT_TEST(wheel, timers_armed_and_disarmed_while_the_clock_runs_are_never_early)
         struct shot *shot = &shots[leat__random_below(&random, COUNT)];
         bool was_armed = load_relaxed(&shot->timer.wheel) != NULL;
 
-        leat__timer_disarm(&shot->timer);
+        leat__timer_disarm(&shot->timer, &wheel);
         if (was_armed)
             expect_gt(shot->when + 2 * LEAT__TICK_NS, now); /* or it is late */
         else if (shot->times > 0)
@@ -220,7 +220,7 @@ LEAT_TEST(wheel, timers_armed_and_disarmed_while_the_clock_runs_are_never_early)
         }
     }
     for (int i = 0; i < COUNT; i++)
-        leat__timer_disarm(&shots[i].timer);
+        leat__timer_disarm(&shots[i].timer, &wheel);
     expect_eq(wheel.armed, 0u);
     expect_eq(advance(&wheel, now + LEAT_HOUR), LEAT_NEVER);
     free(shots);
@@ -238,5 +238,29 @@ LEAT_TEST(wheel, the_next_due_time_of_few_timers_is_exact_to_a_tick)
     due = advance(&wheel, 0);
     expect_ge(due, 10 * LEAT_SEC); /* one wake-up for a long sleep, not one per level */
     expect_le(due, 10 * LEAT_SEC + LEAT__TICK_NS);
-    leat__timer_disarm(&shot.timer);
+    leat__timer_disarm(&shot.timer, &wheel);
+}
+
+LEAT_TEST(wheel, a_slot_that_disarms_have_emptied_wakes_nobody)
+{
+    enum { COUNT = 40 };
+    struct shot *shots = calloc(COUNT, sizeof *shots);
+    struct leat__wheel wheel;
+    struct shot last;
+    leat_time due;
+
+    memset(&last, 0, sizeof last);
+    leat__wheel_init(&wheel, 0);
+    for (int i = 0; i < COUNT; i++) /* in all levels that a day reaches */
+        arm(&wheel, &shots[i], (leat_time)1 << (17 + i * 28 / COUNT));
+    arm(&wheel, &last, (leat_time)1 << 46);
+    for (int i = 0; i < COUNT; i++)
+        leat__timer_disarm(&shots[i].timer, &wheel);
+    due = advance(&wheel, 0);
+    expect_ge(due, (leat_time)1 << 46);
+    expect_eq(advance(&wheel, due), LEAT_NEVER);
+    expect_eq(last.times, 1u);
+    for (int i = 0; i < COUNT; i++)
+        expect_eq(shots[i].times, 0u);
+    free(shots);
 }

@@ -160,12 +160,14 @@ void leat__timer_arm(struct leat__wheel *all, struct leat__timer *timer, leat_ti
 {
     (void)all;
     (void)when;
+    store_relaxed(&timer->wheel, (void *)armed); /* relaxed: the task's own; not NULL */
     armed[model_self()] = timer;
 }
 
-void leat__timer_disarm(struct leat__timer *timer)
+void leat__timer_disarm(struct leat__timer *timer, struct leat__wheel *mine)
 {
-    (void)timer;
+    (void)mine;
+    store_relaxed(&timer->wheel, NULL); /* relaxed: the task's own */
     armed[model_self()] = NULL;
 }
 #endif

@@ -90,3 +90,33 @@ MODEL_DRIVER(token_handler_excludes_helper, .preemptions = 3)
     model_check(count >= helped && count <= 2);
     model_check(leat__token_take(&token));
 }
+
+static void insist(void *arg)
+{
+    (void)arg;
+    leat__token_claim(&token);
+    add();
+    helped++;
+    leat__token_give(&token);
+}
+
+MODEL_DRIVER(token_claim_excludes_the_owner_and_comes_in, .preemptions = 3)
+{
+    begin();
+    model_spawn(own_twice, NULL);
+    model_spawn(insist, NULL);
+    model_run();
+    model_check(count == 3 && helped == 1);
+    model_check(leat__token_take(&token));
+}
+
+MODEL_DRIVER(token_claim_excludes_a_helper)
+{
+    begin();
+    model_spawn(own_twice, NULL);
+    model_spawn(insist, NULL);
+    model_spawn(help, NULL);
+    model_run();
+    model_check(count == 2 + helped && helped >= 1);
+    model_check(leat__token_take(&token));
+}
