@@ -23,10 +23,10 @@
  * million sleeper's wake went into that). And some are let go together before the first of them is
  * fired, so that those who are woken come into the cache side by side too.
  *
- * Nearly all timers are disarmed by the worker that armed them, so a wheel is its owner's by a token
- * (lockfree/token.h): plain stores and a load. A worker that disarms another's timer, of a task that
+ * Nearly all timers are disarmed by the worker that armed them, so a wheel is its owner's by a
+ * token (lockfree/token.h): plain stores and a load. A worker that disarms another's timer, of a task that
  * has moved, pays for a barrier on all threads; a lock cost each arm and disarm two locked
- * instructions (45 ns a pair with it, 15 without and with less to do besides).
+ * instructions (45 ns a pair; 15 without it and with less to do besides).
  *
  * INVARIANTS (a timer's unit at level l is tick >> 6 * l, the wheel's is current >> 6 * l)
  *   I1  A timer lies at the lowest level above which its unit is the wheel's or the next, or at a

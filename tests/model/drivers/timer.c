@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* model: sources lockfree/lock.c lockfree/token.c task/wait.c task/waitlist.c task/bound.c timer/wheel.c
+/* model: sources lockfree/lock.c lockfree/token.c task/wait.c task/waitlist.c task/bound.c
+ * model: sources timer/wheel.c
  * model: flags -DLEAT__LOCK_SPINS=0
  *
  * The timer wheel against those who wait with a deadline: a timer that fires while it is disarmed

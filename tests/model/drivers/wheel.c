@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* model: sources lockfree/lock.c lockfree/token.c task/wait.c task/waitlist.c task/bound.c timer/wheel.c
+/* model: sources lockfree/lock.c lockfree/token.c task/wait.c task/waitlist.c task/bound.c
+ * model: sources timer/wheel.c
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__WHEEL_FIRES=1
  *
  * A wheel of which a look fires one timer: what is left over between two looks (in `due`, in a slot
