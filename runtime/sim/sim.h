@@ -46,7 +46,7 @@ enum leat__sim_strategy {
                               depth 3: Burckhardt et al., "A randomized scheduler with probabilistic
                               guarantees of finding bugs", 2010) */
     LEAT__SIM_STARVE,      /* anybody but one, which runs when nobody else can */
-    LEAT__SIM_ROUND_ROBIN, /* in turn, `interval` points each */
+    LEAT__SIM_ROUND_ROBIN, /* in turn, `interval` points each, most of the time */
     LEAT__SIM_STRATEGIES,
 };
 

@@ -110,7 +110,12 @@ uint32_t leat__sim_strategy_budget(void)
                 budget = (uint32_t)(S.change[i] - S.points);
         return budget;
     case LEAT__SIM_ROUND_ROBIN:
-        return S.config.interval < budget ? S.config.interval : budget;
+        /* Now and then a shorter turn: in step with them, one can hold a lock at the end of each of
+         * its turns, and the others never get it. No machine is so even. */
+        if (S.config.interval < budget)
+            budget = S.config.interval;
+        return leat__random_below(&S.random, 16) > 0 ? budget
+                                                     : 1 + leat__random_below(&S.random, budget);
     case LEAT__SIM_STARVE:
     case LEAT__SIM_UNIFORM:
     default:
