@@ -24,7 +24,8 @@
  * program that does not hog its workers.
  *
  * Progress: a helper's attempt is wait-free but for other helpers' barriers; the owner waits for a
- * helper that has it, on a lock that sleeps. A claim waits for the owner, who is inside for a moment.
+ * helper that has it, on a lock that sleeps. A claim waits for the owner, who is inside for a
+ * moment.
  *
  * INVARIANTS
  *   I1 The owner is inside exactly from a look at `wanted` that showed false, after `held` was set,

@@ -39,8 +39,8 @@ struct leat__poller {
 };
 
 struct leat__ticker {
-    /* Fire every timer due at `now`. Owner only. Returns when the next one is due, LEAT_NEVER if none is; a
-     * return too early is allowed (the worker then asks again), too late is not. */
+    /* Fire every timer due at `now`. Owner only. Returns when the next one is due, LEAT_NEVER if
+     * none is; a return too early is allowed (the worker then asks again), too late is not. */
     leat_time (*fire)(struct leat__ticker *ticker, leat_time now);
 
     /* For a worker whose owner computes. Another worker: fire what is due, up to some limit, unless

@@ -24,9 +24,9 @@
  * fired, so that those who are woken come into the cache side by side too.
  *
  * Nearly all timers are disarmed by the worker that armed them, so a wheel is its owner's by a
- * token (lockfree/token.h): plain stores and a load. A worker that disarms another's timer, of a task that
- * has moved, pays for a barrier on all threads; a lock cost each arm and disarm two locked
- * instructions (45 ns a pair; 15 without it and with less to do besides).
+ * token (lockfree/token.h): plain stores and a load. A worker that disarms another's timer, of a
+ * task that has moved, pays for a barrier on all threads; a lock cost each arm and disarm two
+ * locked instructions (45 ns a pair; 15 without it and with less to do besides).
  *
  * INVARIANTS (a timer's unit at level l is tick >> 6 * l, the wheel's is current >> 6 * l)
  *   I1  A timer lies at the lowest level above which its unit is the wheel's or the next, or at a
