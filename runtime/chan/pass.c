@@ -105,6 +105,16 @@ static void stand_back(void)
     sched_yield();
 }
 
+/* After a try that failed: whether another one may be of use. Where the first look before a wait
+ * was right, the second is not stale but somebody's: a slot that is taken and not yet filled or
+ * drained, whose holder may need the lock that we would take again and again. */
+static bool shall_retry(int err, unsigned tries)
+{
+    if (err == -EBUSY || (err == -EAGAIN && tries > 0))
+        stand_back();
+    return err == -EBUSY || err == -EAGAIN;
+}
+
 /* What wait_late leaves for the next context. */
 struct listed {
     struct leat__late       late;
@@ -201,7 +211,7 @@ static __attribute__((noinline)) int send_slow(struct leat_chan *chan, const voi
     struct leat__chan_turn turn;
     int err;
 
-    for (;;) {
+    for (unsigned tries = 0;; tries++) {
         leat__chan_enter(chan, &turn);
         err = leat__chan_send_now(chan, &turn, element);
         if (err == -EAGAIN && may_wait)
@@ -210,9 +220,7 @@ static __attribute__((noinline)) int send_slow(struct leat_chan *chan, const voi
             leat__chan_leave(chan, &turn);
         if (!may_wait)
             return err == -EBUSY ? -EAGAIN : err;
-        if (err == -EBUSY)
-            stand_back();
-        else if (err != -EAGAIN)
+        if (!shall_retry(err, tries))
             return err;
     }
 }
@@ -223,7 +231,7 @@ static __attribute__((noinline)) int recv_slow(struct leat_chan *chan, void *ele
     struct leat__chan_turn turn;
     int err;
 
-    for (;;) {
+    for (unsigned tries = 0;; tries++) {
         leat__chan_enter(chan, &turn);
         err = leat__chan_recv_now(chan, &turn, element);
         if (err == -EAGAIN && may_wait)
@@ -232,9 +240,7 @@ static __attribute__((noinline)) int recv_slow(struct leat_chan *chan, void *ele
             leat__chan_leave(chan, &turn);
         if (!may_wait)
             return err == -EBUSY ? -EAGAIN : err;
-        if (err == -EBUSY)
-            stand_back();
-        else if (err != -EAGAIN)
+        if (!shall_retry(err, tries))
             return err;
     }
 }

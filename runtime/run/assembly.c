@@ -217,9 +217,14 @@ int leat__assembly_start(struct leat__assembly *assembly, int (*fn)(void *arg), 
     assembly->fn = fn;
     assembly->arg = arg;
     leat__assembly_report(assembly); /* before any task has something to say */
-    err = leat__task_start_root(&assembly->runtime, root_task, assembly);
-    if (!err)
-        err = leat__sched_start(assembly->runtime.sched);
+    /* The root task last: workers that are started would run it, and one that can't be started
+     * ends the others. */
+    err = leat__sched_start(assembly->runtime.sched);
+    if (!err) {
+        err = leat__task_start_root(&assembly->runtime, root_task, assembly);
+        if (err)
+            leat__sched_stop(assembly->runtime.sched);
+    }
     if (err == -EAGAIN)
         snprintf(assembly->complaint, sizeof assembly->complaint,
                  "the worker threads could not be started");

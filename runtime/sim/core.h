@@ -100,6 +100,9 @@ void leat__sim_trace_begin(void);
 void leat__sim_trace(const char *what, uint64_t number);
 void leat__sim_trace_tell(const char *sentence);
 
+/* reactor.c: what a worker that sleeps is blocked for. */
+extern const char leat__sim_in_reactor[];
+
 /* look.c: nobody can run, and time is about to move to `until`. */
 void leat__sim_look_at_rest(leat_time until);
 _Noreturn void leat__sim_deadlocked(void);

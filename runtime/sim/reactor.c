@@ -7,6 +7,7 @@
 #include "base/container.h"
 #include "reactor/call.h"
 #include "sched/sched.h"
+#include "sim/core.h"
 #include "sim/kernel.h"
 #include "sim/sim.h"
 
@@ -143,6 +144,8 @@ static const struct leat__reactor_kind kinds[] = {
 
 /* ---- the poller ---- */
 
+const char leat__sim_in_reactor[] = "sleeps in its reactor";
+
 static unsigned sim_poll(struct leat__poller *poller)
 {
     struct sim_reactor *sim = here(poller);
@@ -165,7 +168,7 @@ static void sim_sleep(struct leat__poller *poller, leat_time deadline)
     if (readied == 0 && !has_news(sim) && leat__reactor_doze(&sim->reactor)) {
         /* from here to the block nothing happens: a wake that came in doze left NOTIFIED */
         if (!has_news(sim) && load_relaxed(&sim->reactor.signal) == LEAT__REACTOR_SLEEPING)
-            (void)leat__sim_block(&sim->reactor.signal, deadline, "sleeps in its reactor", true);
+            (void)leat__sim_block(&sim->reactor.signal, deadline, leat__sim_in_reactor, true);
         leat__reactor_rouse(&sim->reactor);
     }
     (void)deliver(sim);

@@ -72,6 +72,8 @@ struct leat__sim_config {
     uint32_t  reorder;    /* completions that are delivered before older ones */
     leat_time faults_end; /* from then on there are none: virtual time */
     uint64_t  steps_max;  /* points without a move of the clock: more is a livelock */
+    uint64_t  cancel_at;  /* cancel.c: the number of the park at which to cancel; 0: none */
+    leat_time deadline;   /* cancel.c: of the body's scope; 0: none */
 };
 
 #define LEAT__SIM_TEXT_BYTES  16384
@@ -83,7 +85,7 @@ struct leat__sim_outcome {
     uint64_t  hash;      /* of the trace */
     uint64_t  decisions; /* switches from one virtual thread to another */
     uint64_t  points;
-    uint64_t  suspensions; /* of tasks of the marked kind: leat__sim_count_suspension */
+    uint64_t  suspensions; /* that cancel.c counted */
     leat_time time;      /* virtual, at its end */
     char      text[LEAT__SIM_TEXT_BYTES]; /* what was found, and the end of the trace */
 };

@@ -55,9 +55,10 @@ static void put_threads(void)
 
         if (!at || at->state == LEAT__VTHREAD_ENDED)
             continue;
-        put("  thread %u \"%s\" %s%s", at->id, at->name, at == S.me ? "runs" : "",
-            at != S.me && at->state == LEAT__VTHREAD_READY ? "could run" : "");
-        if (at->state == LEAT__VTHREAD_BLOCKED)
+        put("  thread %u \"%s\" ", at->id, at->name);
+        if (at->state == LEAT__VTHREAD_READY)
+            put("%s", at == S.me ? "runs" : "could run");
+        else
             put("%s", at->what);
         if (at->state == LEAT__VTHREAD_BLOCKED && at->deadline != LEAT_NEVER)
             put(" until %.9f s", (double)at->deadline / (double)LEAT_SEC);

@@ -24,6 +24,7 @@ struct test_case {
 };
 
 void test_register(struct test_case *test);
+bool test_failed(void);
 
 static struct test_case *tests, **tests_end = &tests;
 static pthread_mutex_t gtest_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -94,6 +95,56 @@ void add(const test_case *test, const std::string &name, bool uring, unsigned wo
 
 } // namespace
 
+// Tests of leat/testing.h, in programs that are linked with the simulation: of its structure only
+// what stands first, and the end of the list.
+struct leat_sim_test {
+    const char *suite;
+    const char *name;
+    const char *file;
+    int line;
+};
+extern "C" const leat_sim_test *leat_sim_tests(void) __attribute__((weak));
+extern "C" const leat_sim_test *leat_sim_test_next(const leat_sim_test *test)
+    __attribute__((weak));
+extern "C" int leat_sim_test_run(const leat_sim_test *test, bool (*failed)(void))
+    __attribute__((weak));
+
+namespace {
+
+class SimTest : public testing::Test {
+public:
+    explicit SimTest(const leat_sim_test *test) : test_(test)
+    {
+    }
+
+    void TestBody() override
+    {
+        int err;
+
+        test_reset();
+        test_watchdog_begin(test_->suite, test_->name);
+        err = leat_sim_test_run(test_, test_failed);
+        if (err != 0)
+            ADD_FAILURE_AT(test_->file, test_->line) << "leat_sim_run returned " << err;
+        test_watchdog_begin(nullptr, nullptr);
+    }
+
+private:
+    const leat_sim_test *test_;
+};
+
+void add_sim_tests()
+{
+    if (leat_sim_tests == nullptr)
+        return;
+    for (const leat_sim_test *test = leat_sim_tests(); test != nullptr;
+         test = leat_sim_test_next(test))
+        testing::RegisterTest(test->suite, test->name, nullptr, nullptr, test->file, test->line,
+                              [=]() -> SimTest * { return new SimTest(test); });
+}
+
+} // namespace
+
 // In programs that are linked with the process pool only.
 extern "C" void leat_procs_main(int argc, char **argv) __attribute__((weak));
 
@@ -114,6 +165,7 @@ int main(int argc, char **argv)
                 add(test, name + (uring ? "/uring_" : "/epoll_") + std::to_string(workers) + "w",
                     uring, workers);
     }
+    add_sim_tests();
     if (!testing::GTEST_FLAG(list_tests))
         test_watchdog_start();
     return RUN_ALL_TESTS();

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* See override.h. */
+#include "sim/override.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct field {
+    const char *name;
+    size_t      offset, bytes;
+} fields[] = {
+#define FIELD(name)                                                                                \
+    { #name, offsetof(struct leat__sim_config, name), sizeof(((struct leat__sim_config *)0)->name) }
+    FIELD(strategy),  FIELD(personality), FIELD(interval),  FIELD(length),   FIELD(tick),
+    FIELD(workers),   FIELD(capacity),    FIELD(size),      FIELD(watch),    FIELD(spurious),
+    FIELD(no_memory), FIELD(no_thread),   FIELD(io_error),  FIELD(io_short), FIELD(io_late),
+    FIELD(reorder),   FIELD(faults_end),  FIELD(steps_max), FIELD(cancel_at), FIELD(deadline),
+#undef FIELD
+};
+
+static int set(struct leat__sim_config *config, const char *name, size_t length, uint64_t value)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        char *at = (char *)config + fields[i].offset;
+
+        if (strncmp(fields[i].name, name, length) != 0 || fields[i].name[length])
+            continue;
+        if (fields[i].bytes == 1)
+            *(bool *)at = value != 0;
+        else if (fields[i].bytes == 4)
+            memcpy(at, &(uint32_t){ (uint32_t)value }, 4);
+        else
+            memcpy(at, &value, 8);
+        return 0;
+    }
+    return -EINVAL;
+}
+
+int leat__sim_override(struct leat__sim_config *config, const char *text)
+{
+    while (text && *text) {
+        const char *equals = strchr(text, '=');
+        char *end;
+        uint64_t value;
+
+        if (!equals)
+            return -EINVAL;
+        value = strtoull(equals + 1, &end, 0);
+        if (end == equals + 1 || (*end && *end != ','))
+            return -EINVAL;
+        if (set(config, text, (size_t)(equals - text), value) != 0)
+            return -EINVAL;
+        text = *end ? end + 1 : end;
+    }
+    if (config->workers < 1 || config->workers > 64 || config->interval < 1 || config->size < 1 ||
+        config->capacity < 1 || config->tick < 1 || config->strategy >= LEAT__SIM_STRATEGIES ||
+        config->personality >= LEAT__SIM_PERSONALITIES)
+        return -EINVAL;
+    return 0;
+}
+
+int leat__sim_parse(struct leat__sim_config *config, const char *text)
+{
+    char *end;
+    uint64_t seed = strtoull(text, &end, 0);
+
+    if (end == text || (*end && *end != ':'))
+        return -EINVAL;
+    leat__sim_draw(config, seed);
+    return leat__sim_override(config, *end ? end + 1 : end);
+}

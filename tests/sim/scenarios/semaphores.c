@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* Semaphores, mutexes and conditions: permits are conserved, whoever is cancelled; never are more
+ * inside than there are permits. */
+#include "sim/scenarios/scenario.h"
+
+static struct leat_semaphore semaphore;
+static uint32_t permits, inside;
+
+static int visits(void *arg)
+{
+    uint32_t want = 1 + leat_sim_choose(permits);
+
+    (void)arg;
+    for (uint32_t i = 0; i < 1 + leat_sim_size() / 10; i++) {
+        int err = leat_semaphore_acquire(&semaphore, want);
+
+        if (err)
+            return err;
+        inside += want;
+        leat_sim_expect(inside <= permits);
+        if (leat_sim_choose(2))
+            err = leat_sleep((leat_time)leat_sim_choose(100) * LEAT_USEC);
+        else
+            leat_yield();
+        inside -= want;
+        leat_semaphore_release(&semaphore, want);
+        if (err)
+            return err;
+    }
+    return 0;
+}
+
+SCENARIO(semaphore)
+{
+    bool cancels = leat_sim_choose(2), limited = leat_sim_choose(2);
+    int err;
+
+    permits = leat_sim_capacity();
+    inside = 0;
+    leat_semaphore_init(&semaphore, permits);
+    {
+        leat_time deadline = leat_after((leat_time)(1 + leat_sim_choose(500)) * LEAT_USEC);
+
+        LEAT_SCOPE(scope, .on_error = LEAT_COLLECT, .deadline = limited ? deadline : 0);
+
+        for (uint32_t i = 0; i < 2 + leat_sim_size(); i++)
+            (void)leat_spawn(&scope, visits, NULL);
+        if (cancels && leat_sleep((leat_time)leat_sim_choose(300) * LEAT_USEC) == 0)
+            leat_scope_cancel(&scope);
+        err = leat_scope_join(&scope);
+    }
+    leat_sim_expect(err == 0 || err == -ECANCELED || (limited && err == -ETIMEDOUT));
+    leat_sim_expect(inside == 0);
+    leat_sim_expect(leat_semaphore_available(&semaphore) == permits);
+}
+
+/* ---- a mutex and a condition: a queue of tokens ---- */
+
+static struct {
+    struct leat_mutex     mutex;
+    struct leat_condition filled;
+    uint32_t              tokens, made, taken, makers;
+} queue;
+
+static int makes(void *arg)
+{
+    (void)arg;
+    for (uint32_t i = 0; i < leat_sim_size(); i++) {
+        leat_sim_expect(leat_mutex_lock(&queue.mutex) == 0);
+        queue.tokens++;
+        queue.made++;
+        if (leat_sim_choose(2))
+            leat_condition_signal(&queue.filled);
+        else
+            leat_condition_broadcast(&queue.filled);
+        leat_mutex_unlock(&queue.mutex);
+    }
+    leat_sim_expect(leat_mutex_lock(&queue.mutex) == 0);
+    queue.makers--;
+    leat_condition_broadcast(&queue.filled);
+    leat_mutex_unlock(&queue.mutex);
+    return 0;
+}
+
+static int takes(void *arg)
+{
+    (void)arg;
+    leat_sim_expect(leat_mutex_lock(&queue.mutex) == 0);
+    while (queue.makers > 0 || queue.tokens > 0) {
+        if (queue.tokens > 0) {
+            queue.tokens--;
+            queue.taken++;
+        } else {
+            leat_sim_expect(leat_condition_wait(&queue.filled, &queue.mutex) == 0);
+        }
+    }
+    leat_mutex_unlock(&queue.mutex);
+    return 0;
+}
+
+SCENARIO(conditions)
+{
+    static const struct leat_condition no_condition;
+    static const struct leat_mutex no_mutex;
+
+    queue.mutex = no_mutex;
+    queue.filled = no_condition;
+    queue.tokens = queue.made = queue.taken = 0;
+    queue.makers = 1 + leat_sim_choose(3);
+    LEAT_SCOPE(scope);
+    for (uint32_t i = 0; i < 1 + leat_sim_choose(4); i++)
+        leat_sim_expect(leat_spawn(&scope, takes, NULL) == 0);
+    for (uint32_t i = queue.makers; i > 0; i--)
+        leat_sim_expect(leat_spawn(&scope, makes, NULL) == 0);
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+    leat_sim_expect(queue.tokens == 0 && queue.taken == queue.made);
+}
