@@ -96,22 +96,13 @@ static inline int recv_shared(struct leat_chan *chan, void *element)
 
 /* ---- the slow path ---- */
 
-/* The ring is held up by a thread that was preempted between two instructions: let others run. */
-static void stand_back(void)
-{
-    cpu_relax();
-    if (leat__fiber_current())
-        leat__give_way();
-    sched_yield();
-}
-
 /* After a try that failed: whether another one may be of use. Where the first look before a wait
  * was right, the second is not stale but somebody's: a slot that is taken and not yet filled or
  * drained, whose holder may need the lock that we would take again and again. */
 static bool shall_retry(int err, unsigned tries)
 {
     if (err == -EBUSY || (err == -EAGAIN && tries > 0))
-        stand_back();
+        leat__stand_back();
     return err == -EBUSY || err == -EAGAIN;
 }
 

@@ -165,7 +165,8 @@ static void disarm_all(const struct pass *pass, struct leat__waitnode *const *no
     }
 }
 
-/* Returns the case that happened, -EAGAIN to attempt all again, or the error of the scopes. */
+/* Returns the case that happened, or the error of the scopes; to attempt all again: -EBUSY where one
+ * looked possible when it was armed, else -EAGAIN. */
 static int wait_for_any(const struct pass *pass)
 {
     static const struct leat__reason inner = { "select among", LEAT__ABOUT_NUMBER, true };
@@ -192,7 +193,7 @@ static int wait_for_any(const struct pass *pass)
     disarm_all(pass, nodes, armed);
     if (cause == LEAT__CAUSE_EVENT) {
         found = winner(pass, nodes, armed);
-        return found < 0 ? -EAGAIN : found;
+        return found >= 0 ? found : again ? -EBUSY : -EAGAIN;
     }
     err = leat__wait_error(&wait, cause, &own);
     if (!own)
@@ -207,12 +208,17 @@ int leat_select_cases(struct leat_case *cases, size_t count)
 {
     struct pass pass = { .cases = cases, .count = count };
     int found, err = leat__checkpoint(leat__self());
+    unsigned busy = 0;
 
     if (err)
         return err;
     if (count > LEAT_SELECT_MAX)
         return -EINVAL;
     do {
+        /* What looked possible twice and was not is in the hands of somebody who may need the locks
+         * that arming takes. */
+        if (busy > 1)
+            leat__stand_back();
         look(&pass);
         found = attempt_all(&pass);
         if (found >= 0)
@@ -224,7 +230,8 @@ int leat_select_cases(struct leat_case *cases, size_t count)
             found = (int)pass.at;
         else
             found = wait_for_any(&pass);
-    } while (found == -EAGAIN);
+        busy = found == -EBUSY ? busy + 1 : 0;
+    } while (found == -EAGAIN || found == -EBUSY);
     return found;
 }
 

@@ -12,6 +12,7 @@
 #include "task/task.h"
 
 #include <errno.h>
+#include <sched.h>
 
 /* A thread sleeps on the half of the word that holds state, cause and flags. */
 static uint32_t *low_half(struct leat__waiter *waiter)
@@ -275,4 +276,11 @@ void leat__wake(struct leat__waiter *waiter)
      * delivered; pairs with the acquire in sleep_on_word. */
     (void)fetch_and_release(&waiter->word, ~LEAT__WORD_STATE);
     leat__futex_wake(low_half(waiter), 1);
+}
+
+void leat__stand_back(void)
+{
+    cpu_relax();
+    (void)leat__give_way();
+    sched_yield();
 }

@@ -96,4 +96,8 @@ static inline bool leat__claim(struct leat__ticket ticket, enum leat__cause caus
 
 void leat__wake(struct leat__waiter *waiter);
 
+/* What the caller waits for is held up by a thread that was preempted between two instructions: let
+ * others run, tasks and threads. */
+void leat__stand_back(void);
+
 #endif

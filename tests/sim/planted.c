@@ -39,11 +39,9 @@ static void plant_wake(void (*wake)(struct leat__poller *poller))
         leat__worker_poller(leat__sched_worker(sched, i))->wake = wake;
 }
 
-/* Once. */
 static void wake_nobody(struct leat__poller *poller)
 {
     (void)poller;
-    plant_wake(real_wake);
 }
 
 static int hands_over(void *arg)
@@ -58,12 +56,15 @@ static int hands_over(void *arg)
 static int loses_a_wake(void *arg)
 {
     struct leat_event event = { 0 };
+    int err;
 
     (void)arg;
     sched = leat__worker_sched(leat__worker_current());
     real_wake = leat__worker_poller(leat__worker_current())->wake;
     plant_wake(wake_nobody);
-    return leat_blocking(hands_over, &event) + leat_event_wait(&event);
+    err = leat_blocking(hands_over, &event);
+    plant_wake(real_wake); /* where it came when a worker was awake */
+    return err ? err : leat_event_wait(&event);
 }
 
 LEAT_TEST(sim_planted, a_wake_that_is_not_made_is_a_lost_wake_up)
