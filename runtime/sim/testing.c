@@ -94,7 +94,7 @@ static int run_kept(const struct leat__sim_job *job, const struct leat_sim_optio
 
     while (file && !err && fgets(line, sizeof line, file))
         if (sscanf(line, "%199s %299s", name, seed) == 2 && strcmp(name, options->name) == 0)
-            err = leat__sim_one(job, seed, true, options->here, report);
+            err = leat__sim_one(job, seed, options->faults, options->here, report);
     if (file)
         fclose(file);
     return err;
@@ -110,7 +110,7 @@ int leat__sim_campaign(const struct leat__sim_job *job, const struct leat_sim_op
 
     memset(report, 0, sizeof *report);
     if (only && *only) {
-        err = leat__sim_one(job, only, true, true, report);
+        err = leat__sim_one(job, only, options->faults, true, report);
     } else {
         err = run_kept(job, options, report);
         if (!err)

@@ -12,18 +12,21 @@
 
 static struct leat_sim_report report;
 
-/* fn fails within so many seeds, in these words; and repeating it does so too. */
+/* fn fails within so many seeds, in these words; and what the report says of how to repeat it does
+ * so. */
 static void expect_found(int (*fn)(void *arg), uint64_t seeds, const char *words)
 {
+    char again[sizeof report.again];
+    const char *with;
     int err = leat_sim_run(fn, NULL, LEAT_SIM_OPTIONS(.seeds = seeds, .report = &report));
 
     expect_err(err, -ENOTRECOVERABLE);
     expect_contains(report.text, words);
     expect_contains(report.again, "LEAT_SIM=");
-    err = leat_sim_run(fn, NULL, LEAT_SIM_OPTIONS(.seed = report.seed, .seeds = 1, .report = &report,
-                                                  .with = strchr(report.again, ':')
-                                                              ? strchr(report.again, ':') + 1
-                                                              : NULL));
+    strcpy(again, report.again);
+    with = strchr(again, ':');
+    err = leat_sim_run(fn, NULL, LEAT_SIM_OPTIONS(.seed = report.seed, .report = &report,
+                                                  .with = with ? with + 1 : NULL));
     expect_err(err, -ENOTRECOVERABLE);
     expect_contains(report.text, words);
 }
