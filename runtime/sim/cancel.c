@@ -16,6 +16,7 @@
 #include <string.h>
 
 void leat__inner_park(leat__commit_fn *commit, void *arg);
+void leat__inner_park_on(struct leat__worker *worker, leat__commit_fn *commit, void *arg);
 
 /* Of the run there is. */
 static struct {
@@ -37,20 +38,31 @@ static bool inside(void)
     return scope != NULL;
 }
 
-/* In the place of sched's: counts. */
+static void count_park(void)
+{
+    if (!leat__sim_on || !watch.scope || !inside())
+        return;
+    if (watch.parks < LEAT__SIM_PARKS_MAX)
+        leat__sim_park_times[watch.parks] = leat__sim_now();
+    leat__sim.outcome->suspensions = ++watch.parks;
+    if (watch.parks == leat__sim.config.cancel_at) {
+        watch.due = true;
+        leat__sim_note("cancels at", watch.parks);
+        leat__sim_wake(&watch, 1);
+    }
+}
+
+/* In the place of sched's. */
 void leat__park(leat__commit_fn *commit, void *arg)
 {
-    if (leat__sim_on && watch.scope && inside()) {
-        if (watch.parks < LEAT__SIM_PARKS_MAX)
-            leat__sim_park_times[watch.parks] = leat__sim_now();
-        leat__sim.outcome->suspensions = ++watch.parks;
-        if (watch.parks == leat__sim.config.cancel_at) {
-            watch.due = true;
-            leat__sim_note("cancels at", watch.parks);
-            leat__sim_wake(&watch, 1);
-        }
-    }
+    count_park();
     leat__inner_park(commit, arg);
+}
+
+void leat__park_on(struct leat__worker *worker, leat__commit_fn *commit, void *arg)
+{
+    count_park();
+    leat__inner_park_on(worker, commit, arg);
 }
 
 static void cancel_when_due(void *scope)

@@ -6,6 +6,7 @@
 
 #define leat_run            leat__inner_run
 #define leat__park          leat__inner_park
+#define leat__park_on       leat__inner_park_on
 #define leat__observe_start leat__inner_observe_start
 
 #endif
