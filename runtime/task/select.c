@@ -165,8 +165,8 @@ static void disarm_all(const struct pass *pass, struct leat__waitnode *const *no
     }
 }
 
-/* Returns the case that happened, or the error of the scopes; to attempt all again: -EBUSY where one
- * looked possible when it was armed, else -EAGAIN. */
+/* Returns the case that happened, or the error of the scopes; to attempt all again: -EBUSY where
+ * one looked possible when it was armed, else -EAGAIN. */
 static int wait_for_any(const struct pass *pass)
 {
     static const struct leat__reason inner = { "select among", LEAT__ABOUT_NUMBER, true };
