@@ -281,3 +281,40 @@ MODEL_DRIVER(wait_shielded_from_a_cancel, .stale = 1)
     model_run();
     model_check(permits == 0 && got[1] == 1 && !list.first);
 }
+
+static bool beginning;
+
+static void is_not_beginning(void)
+{
+    model_check(!beginning || model_self() != 1);
+}
+
+/* Under the lock of what it waits for, as all do it. */
+static void begin_and_give_up(void *arg)
+{
+    struct leat__wait wait;
+    int err;
+
+    (void)arg;
+    leat__lock(&lock);
+    beginning = true;
+    err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, LEAT_NEVER);
+    beginning = false;
+    leat__unlock(&lock);
+    if (!err)
+        (void)leat__wait_abandon(&wait);
+    else
+        model_check(err == -ECANCELED);
+}
+
+/* A park there would leave the worker to tasks that may sleep on the lock, and with it all. */
+MODEL_DRIVER(wait_that_is_cancelled_as_it_begins_does_not_park)
+{
+    reset(&scope);
+    beginning = false;
+    tasks_parks = is_not_beginning;
+    model_spawn(begin_and_give_up, NULL);
+    model_spawn(cancel, NULL);
+    model_run();
+    tasks_parks = NULL;
+}
