@@ -89,6 +89,31 @@ LEAT_API LEAT_MUST_CHECK int leat_sim_run(int (*fn)(void *arg), void *arg,
 LEAT_API LEAT_MUST_CHECK int leat_sim_cancel_everywhere(int (*fn)(void *arg), void *arg,
                                                         const struct leat_sim_options *options);
 
+/* Run fn(arg) as the root task; once as it is, to count its I/O calls, then once for each of them
+ * and each way in which it may go wrong (every errno it can give, fewer bytes than asked, a peer
+ * that is never heard of again), with that one call failing so. All of that for each seed. fn
+ * returns 0 where it lived through that, as it should. The report's .suspensions counts faults.
+ * Returns, and is called, as leat_sim_run. */
+LEAT_API LEAT_MUST_CHECK int leat_sim_fault_everywhere(int (*fn)(void *arg), void *arg,
+                                                       const struct leat_sim_options *options);
+
+/* ---- the simulated world ----
+ *
+ * Sockets of leat/net.h meet each other inside it, over a loopback of its own, on which "localhost"
+ * is the one name; paths lead into a tree of files of its own, which has an empty /tmp at first.
+ * What a test wants to be there besides, it makes by these; elsewhere they make real ones. */
+
+/* A pipe, or two local sockets that are connected: for leat_stream_open_fd. Return 0 or -errno. */
+LEAT_API LEAT_MUST_CHECK int leat_sim_pipe(int fds[2]);
+LEAT_API LEAT_MUST_CHECK int leat_sim_pair(int fds[2]);
+
+/* close(2) of one that no stream has taken. Returns 0 or -errno. */
+LEAT_API int leat_sim_close(int fd);
+
+/* A file of these bytes at an absolute path, and the directories that lead to it. Returns 0, or
+ * -EPERM outside of a simulation. */
+LEAT_API LEAT_MUST_CHECK int leat_sim_file(const char *path, const void *data, size_t bytes);
+
 /* In a simulation: it failed, with this sentence. Elsewhere: prints it, and aborts. */
 LEAT_API void leat_sim_fail(const char *format, ...)
     __attribute__((format(printf, 1, 2), noreturn));

@@ -101,6 +101,29 @@ static int run_everywhere(const struct leat__sim_job *job, struct leat__sim_conf
     return err;
 }
 
+/* The seed once more for each I/O call there was, with that one failing, in each of its ways. */
+static int run_each_fault(const struct leat__sim_job *job, struct leat__sim_config config,
+                          struct shared *shared)
+{
+    uint64_t calls = leat__sim_faults.calls;
+    int err = 0;
+
+    for (config.fault_at = 1; config.fault_at <= calls && !err; config.fault_at++) {
+        config.fault_kind = 0;
+        do {
+            snprintf(shared->more, sizeof shared->more,
+                     "fault_at=%" PRIu64 ",fault_kind=%" PRIu32, config.fault_at,
+                     config.fault_kind);
+            err = run(job, &config, &shared->outcome, &shared->report);
+            shared->report.suspensions += leat__sim_faults.hit;
+            config.fault_kind++;
+        } while (!err && leat__sim_faults.hit);
+    }
+    if (!err)
+        shared->more[0] = '\0';
+    return err;
+}
+
 static int run_here(const struct leat__sim_job *job, uint64_t first, uint64_t count,
                     const char *with, bool faults, struct shared *shared)
 {
@@ -122,6 +145,8 @@ static int run_here(const struct leat__sim_job *job, uint64_t first, uint64_t co
         err = run(job, &config, &shared->outcome, &shared->report);
         if (!err && job->everywhere && !config.cancel_at && !config.deadline)
             err = run_everywhere(job, config, shared);
+        if (!err && job->each_fault && !config.fault_at)
+            err = run_each_fault(job, config, shared);
     }
     if (!err)
         shared->next = first + count;

@@ -15,6 +15,7 @@ struct leat__sim_job {
     bool (*failed)(void);
     bool everywhere; /* once more for each park that was counted, with a cancel there, and once with
                         a deadline (cancel.c) */
+    bool each_fault; /* once more for each I/O call that was counted, and each way it may fail */
 };
 
 /* Run the configurations of the seeds first, first + 1 .. with `with` fixed and, unless `faults`,
@@ -36,6 +37,13 @@ void leat__sim_no_faults(struct leat__sim_config *config);
 
 /* What the options ask for, reported and shrunk (testing.c). */
 int leat__sim_campaign(const struct leat__sim_job *job, const struct leat_sim_options *options);
+
+/* Of the last run: I/O calls, and whether the one to fail has failed (world_op.c). */
+struct leat__sim_faults {
+    uint64_t calls;
+    bool     hit;
+};
+extern struct leat__sim_faults leat__sim_faults;
 
 /* When the parks that were counted in the last run were (cancel.c). */
 #define LEAT__SIM_PARKS_MAX 4096

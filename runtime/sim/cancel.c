@@ -130,7 +130,9 @@ int leat_sim_cancel_everywhere(int (*fn)(void *arg), void *arg,
 {
     const struct leat_sim_options none = { .size = sizeof none };
     struct body body = { fn, options ? options->check : NULL, arg };
-    const struct leat__sim_job job = { run_body, &body, options ? options->failed : NULL, true };
+    const struct leat__sim_job job = { .fn = run_body, .arg = &body,
+                                       .failed = options ? options->failed : NULL,
+                                       .everywhere = true };
 
     if (options && options->size != sizeof *options)
         return -EINVAL;

@@ -74,6 +74,8 @@ struct leat__sim_config {
     uint64_t  steps_max;  /* points without a move of the clock: more is a livelock */
     uint64_t  cancel_at;  /* cancel.c: the number of the park at which to cancel; 0: none */
     leat_time deadline;   /* cancel.c: of the body's scope; 0: none */
+    uint64_t  fault_at;   /* world_op.c: the number of the I/O call that fails; 0: none */
+    uint32_t  fault_kind; /* .. in which of its ways, from 0 */
 };
 
 #define LEAT__SIM_TEXT_BYTES  16384

@@ -46,8 +46,9 @@ bool leat_sim_has_faults(void)
 {
     const struct leat__sim_config *config = leat__sim_config();
 
-    return leat__sim_on &&
-           config->no_memory + config->no_thread + config->io_error + config->io_short > 0;
+    return leat__sim_on && (config->fault_at > 0 || config->no_memory + config->no_thread +
+                                                            config->io_error + config->io_short >
+                                                        0);
 }
 
 void leat_sim_point(void)
@@ -131,8 +132,22 @@ int leat_sim_run(int (*fn)(void *arg), void *arg, const struct leat_sim_options 
 {
     const struct leat_sim_options none = { .size = sizeof none };
     struct program program = { fn, options ? options->check : NULL, arg };
-    const struct leat__sim_job job = { run_program, &program, options ? options->failed : NULL,
-                                       false };
+    const struct leat__sim_job job = { .fn = run_program, .arg = &program,
+                                       .failed = options ? options->failed : NULL };
+
+    if (options && options->size != sizeof *options)
+        return -EINVAL;
+    return leat__sim_campaign(&job, options ? options : &none);
+}
+
+int leat_sim_fault_everywhere(int (*fn)(void *arg), void *arg,
+                              const struct leat_sim_options *options)
+{
+    const struct leat_sim_options none = { .size = sizeof none };
+    struct program program = { fn, options ? options->check : NULL, arg };
+    const struct leat__sim_job job = { .fn = run_program, .arg = &program,
+                                       .failed = options ? options->failed : NULL,
+                                       .each_fault = true };
 
     if (options && options->size != sizeof *options)
         return -EINVAL;

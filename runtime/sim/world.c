@@ -15,6 +15,7 @@
 #include "base/container.h"
 #include "reactor/call.h"
 #include "reactor/gate.h"
+#include "sim/campaign.h"
 #include "sim/reactor.h"
 #include "sim/sim.h"
 #include "task/self.h"
@@ -68,6 +69,7 @@ void leat__sim_world_begin(void)
     /* Small buffers for scenarios: what has a capacity has the seed's. */
     if (config()->capacity > 0)
         leat__world.buffer_bytes = (size_t)config()->capacity * 16;
+    leat__sim_faults = (struct leat__sim_faults){ 0 };
     leat__list_init(&leat__world.held);
     leat__world_tree_begin();
 }

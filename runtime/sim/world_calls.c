@@ -6,6 +6,8 @@
 #include "sim/sim.h"
 #include "sim/world.h"
 
+#include <leat/testing.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -33,7 +35,7 @@ static struct leat__world_socket *socket_at(int fd)
 /* A descriptor that is to be had anew: the process may be out of them. */
 static bool is_out_of_descriptors(void)
 {
-    if (!leat__sim_fault(leat__sim_config()->io_error))
+    if (!leat__world_is_chosen(1) && !leat__sim_fault(leat__sim_config()->io_error))
         return false;
     leat__sim_note("fault: no descriptor", 0);
     errno = EMFILE;
@@ -151,7 +153,7 @@ int leat__sim_getaddrinfo(const char *host, const char *service, const struct ad
 
     if (!leat__sim_on || (hints && hints->ai_flags & AI_NUMERICHOST))
         return getaddrinfo(host, service, hints, ret);
-    if (leat__sim_fault(leat__sim_config()->io_error))
+    if (leat__world_is_chosen(1) || leat__sim_fault(leat__sim_config()->io_error))
         return EAI_AGAIN;
     if (!host || strcmp(host, "localhost") != 0)
         return EAI_NONAME;
@@ -274,7 +276,7 @@ ssize_t leat__sim_getdents64(int fd, void *data, size_t bytes)
     open = leat__world_open_at(fd);
     if (!open)
         return outcome(-EBADF);
-    if (leat__sim_fault(leat__sim_config()->io_error))
+    if (leat__world_is_chosen(1) || leat__sim_fault(leat__sim_config()->io_error))
         return outcome(-EIO);
     return outcome((int)leat__world_dents(open, data, bytes));
 }
@@ -299,4 +301,31 @@ int leat__sim_symlink(const char *target, const char *path)
 {
     return leat__sim_on ? outcome(leat__world_make(path, LEAT__WORLD_LINK, 0777, target, NULL))
                         : symlink(target, path);
+}
+
+/* ---- for programs: leat/testing.h ---- */
+
+int leat_sim_pipe(int fds[2])
+{
+    return leat__sim_pipe2(fds, O_CLOEXEC) < 0 ? -errno : 0;
+}
+
+int leat_sim_pair(int fds[2])
+{
+    int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+
+    return leat__sim_socketpair(AF_UNIX, type, 0, fds) < 0 ? -errno : 0;
+}
+
+int leat_sim_close(int fd)
+{
+    return leat__sim_close(fd) < 0 ? -errno : 0;
+}
+
+int leat_sim_file(const char *path, const void *data, size_t bytes)
+{
+    if (!leat__sim_on)
+        return -EPERM;
+    leat__sim_world_file(path, data, bytes);
+    return 0;
 }

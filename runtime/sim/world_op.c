@@ -7,6 +7,7 @@
 #include "sim/world.h"
 
 #include "reactor/call.h"
+#include "sim/campaign.h"
 #include "sim/kernel.h"
 #include "sim/sim.h"
 
@@ -146,14 +147,19 @@ static void break_connection(struct leat__world_socket *socket, int err)
     }
 }
 
-static int fail(struct leat__world_open *open, struct leat__op *op)
+static uint32_t error_count(const struct leat__op *op)
 {
     uint32_t count = 0;
-    int err;
 
     while (count < sizeof errors[0] / sizeof errors[0][0] && errors[op->code][count])
         count++;
-    err = -errors[op->code][leat__sim_choose(count)];
+    return count;
+}
+
+static int fail(struct leat__world_open *open, struct leat__op *op, uint32_t which)
+{
+    int err = -errors[op->code][which];
+
     leat__sim_note("fault: error", (uint64_t)-err);
     if (op->code == LEAT__OP_CLOSE)
         (void)leat__world_close(op->fd); /* as the kernel does: an error, and closed all the same */
@@ -194,29 +200,86 @@ bool leat__world_is_real(const struct leat__op *op)
     return !by_path && op->fd >= 0 && op->fd < LEAT__WORLD_FD;
 }
 
+static void half_open(struct leat__world_open *open, const struct leat__op *op)
+{
+    leat__sim_note("fault: half open", (uint64_t)op->fd);
+    leat__world_half_open(open->socket);
+}
+
+static bool may_be_half_open(const struct leat__world_open *open, const struct leat__op *op)
+{
+    return open && open->kind == LEAT__WORLD_OPEN_SOCKET &&
+           (op->code == LEAT__OP_RECV || op->code == LEAT__OP_SEND);
+}
+
+/* Made of one to `bytes` bytes. */
+static int make_some(struct leat__world_open *open, struct leat__op *op, size_t some)
+{
+    size_t bytes = op->bytes;
+    int result;
+
+    leat__sim_note("fault: short", some);
+    op->bytes = some;
+    result = make(open, op);
+    op->bytes = bytes;
+    return result;
+}
+
+/* ---- the one call that is to fail: leat_sim_fault_everywhere ---- */
+
+struct leat__sim_faults leat__sim_faults;
+
+/* Is it this one's turn, and does it have so many ways? */
+bool leat__world_is_chosen(uint32_t ways)
+{
+    const struct leat__sim_config *config = leat__sim_config();
+
+    if (++leat__sim_faults.calls != config->fault_at || config->fault_kind >= ways)
+        return false;
+    leat__sim_faults.hit = true;
+    return true;
+}
+
+/* Its ways: each error, then one byte of all, then the peer falling silent, as far as it has them.
+ * Returns true with *ret when it failed so. */
+static bool chosen_fault(struct leat__world_open *open, struct leat__op *op, int *ret)
+{
+    uint32_t kind = leat__sim_config()->fault_kind, errors_of = error_count(op);
+    bool may_short = may_be_short(open, op), may_half = may_be_half_open(open, op);
+
+    if (!leat__world_is_chosen(errors_of + may_short + may_half))
+        return false;
+    if (kind < errors_of) {
+        *ret = fail(open, op, kind);
+    } else if (kind == errors_of && may_short) {
+        *ret = make_some(open, op, 1);
+    } else {
+        half_open(open, op);
+        *ret = make(open, op);
+    }
+    return true;
+}
+
+/* ---- both ---- */
+
 int leat__world_try(struct leat__world_open *open, struct leat__op *op)
 {
     const struct leat__sim_config *config = leat__sim_config();
     bool by_path = op->code == LEAT__OP_OPEN_AT || op->code == LEAT__OP_STAT_AT;
-    bool carries = op->code == LEAT__OP_RECV || op->code == LEAT__OP_SEND;
-    size_t bytes = op->bytes;
     int result;
 
     if (leat__world_is_real(op))
         return leat__world_make_real(op);
-    if (open && open->kind == LEAT__WORLD_OPEN_SOCKET && carries &&
-        leat__sim_fault(config->io_error / 8)) {
-        leat__sim_note("fault: half open", (uint64_t)op->fd);
-        leat__world_half_open(open->socket);
-    }
+    if ((open || by_path) && chosen_fault(open, op, &result))
+        return result;
+    if (may_be_half_open(open, op) && leat__sim_fault(config->io_error / 8))
+        half_open(open, op);
     if ((open || by_path) && leat__sim_fault(config->io_error))
-        return fail(open, op);
+        return fail(open, op, leat__sim_choose(error_count(op)));
     if (may_be_short(open, op) && leat__sim_fault(config->io_short)) {
-        op->bytes = 1 + leat__sim_choose((uint32_t)(bytes < SHORT_MAX ? bytes : SHORT_MAX) - 1);
-        leat__sim_note("fault: short", op->bytes);
+        size_t most = op->bytes < SHORT_MAX ? op->bytes : SHORT_MAX;
+
+        return make_some(open, op, 1 + leat__sim_choose((uint32_t)most - 1));
     }
-    result = make(open, op);
-    if (leat__op_has_bytes(op))
-        op->bytes = bytes;
-    return result;
+    return make(open, op);
 }

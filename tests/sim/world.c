@@ -8,6 +8,7 @@
 #include "sim/world_calls.h"
 
 #include <leat/leat.h>
+#include <leat/testing.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -242,4 +243,86 @@ LEAT_TEST(sim_world, an_echo_survives_faults_and_everybody_is_told)
     expect_gt(clients.timed_out, 0);
     printf("%u clients, %u failed, %u of them by time\n", clients.ended, clients.failed,
            clients.timed_out);
+}
+
+/* ---- any single fault ---- */
+
+/* A service that stops at the first connection it cannot take, or goes on. */
+static bool is_fragile;
+
+static int serve_until_cancelled(void *arg)
+{
+    struct leat_listener *listener = arg;
+    struct leat_stream *stream;
+    int err;
+    LEAT_SCOPE(scope, .on_error = LEAT_COLLECT);
+
+    while ((err = leat_accept(listener, &stream)) != -ECANCELED) {
+        if (err == 0)
+            (void)leat_spawn_with(&scope, serve_one, &stream, sizeof stream);
+        else if (is_fragile)
+            return err;
+        else
+            (void)leat_sleep(LEAT_MSEC);
+    }
+    return leat_scope_join(&scope);
+}
+
+static ssize_t ask(uint16_t port)
+{
+    struct leat_stream *stream;
+    char answer;
+    ssize_t n = leat_tcp_connect(&stream, "127.0.0.1", port);
+    LEAT_LIMIT(10 * LEAT_SEC);
+
+    if (n)
+        return n;
+    n = leat_write_all(stream, "?", 1);
+    if (n > 0)
+        n = leat_read_full(stream, &answer, 1);
+    leat_close_stream(stream);
+    return n;
+}
+
+/* Whatever befell the first two clients, a third is served. */
+static int service(void *arg)
+{
+    struct leat_listener *listener;
+    ssize_t served = -ENOENT;
+    int err = leat_tcp_listen(&listener, "127.0.0.1", 0);
+    LEAT_SCOPE(scope, .on_error = LEAT_COLLECT);
+
+    (void)arg;
+    if (err)
+        return err == -EMFILE ? 0 : err;
+    leat_spawn(&scope, serve_until_cancelled, listener);
+    for (int i = 0; i < 3 && served != 1; i++)
+        served = ask(leat_listener_port(listener));
+    leat_scope_cancel(&scope);
+    (void)leat_scope_join(&scope);
+    leat_close_listener(listener);
+    return served == 1 ? 0 : -EPROTO;
+}
+
+LEAT_TEST(sim_world, a_service_that_goes_on_survives_any_single_fault)
+{
+    static struct leat_sim_report report;
+
+    is_fragile = false;
+    expect_ok(leat_sim_fault_everywhere(service, NULL, LEAT_SIM_OPTIONS(.seeds = 20,
+                                                                         .report = &report)));
+    expect_gt(report.suspensions, 20 * 20);
+    printf("%llu faults in %llu runs\n", (unsigned long long)report.suspensions,
+           (unsigned long long)report.seeds);
+}
+
+LEAT_TEST(sim_world, a_service_that_gives_up_is_found_by_the_fault_that_ends_it)
+{
+    static struct leat_sim_report report;
+
+    is_fragile = true;
+    expect_err(leat_sim_fault_everywhere(service, NULL, LEAT_SIM_OPTIONS(.report = &report)),
+               -EPROTO);
+    expect_contains(report.again, "fault_at=");
+    expect_contains(report.again, "fault_kind=");
 }
