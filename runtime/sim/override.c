@@ -39,6 +39,26 @@ static int set(struct leat__sim_config *config, const char *name, size_t length,
     return -EINVAL;
 }
 
+uint64_t leat__sim_value(const struct leat__sim_config *config, const char *name)
+{
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        const char *at = (const char *)config + fields[i].offset;
+        uint32_t four;
+        uint64_t eight;
+
+        if (strcmp(fields[i].name, name) != 0)
+            continue;
+        if (fields[i].bytes == 1)
+            return *(const bool *)at;
+        memcpy(&four, at, 4);
+        if (fields[i].bytes == 4)
+            return four;
+        memcpy(&eight, at, 8);
+        return eight;
+    }
+    return 0;
+}
+
 int leat__sim_override(struct leat__sim_config *config, const char *text)
 {
     while (text && *text) {

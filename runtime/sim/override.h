@@ -10,6 +10,9 @@
  * understood, and *config is changed in part. */
 int leat__sim_override(struct leat__sim_config *config, const char *text);
 
+/* What the field of that name has; 0 where there is none. */
+uint64_t leat__sim_value(const struct leat__sim_config *config, const char *name);
+
 /* Draw from "SEED" or "SEED:name=value,...". Returns 0 or -EINVAL. */
 int leat__sim_parse(struct leat__sim_config *config, const char *text);
 

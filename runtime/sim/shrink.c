@@ -33,18 +33,17 @@ static size_t kind_bytes(const char *text)
     return strcspn(text, ":(\n");
 }
 
-/* Would fixing it change anything of what failed? */
-static bool changes(const struct leat_sim_report *report, const char *with, bool faults)
+/* Is it less than what failed has? */
+static bool is_less(const struct leat_sim_report *report, const char *name, uint64_t value,
+                    bool faults)
 {
-    const char *text = strchr(report->again, '=') + 1;
-    struct leat__sim_config before, after;
+    struct leat__sim_config config;
 
-    if (leat__sim_parse(&before, text) != 0)
+    if (leat__sim_parse(&config, strchr(report->again, '=') + 1) != 0)
         return false;
     if (!faults)
-        leat__sim_no_faults(&before);
-    after = before;
-    return leat__sim_override(&after, with) == 0 && memcmp(&before, &after, sizeof before) != 0;
+        leat__sim_no_faults(&config);
+    return value < leat__sim_value(&config, name);
 }
 
 /* Does any seed fail likewise under `with`? */
@@ -85,8 +84,10 @@ void leat__sim_shrink(const struct leat__sim_job *job, const char *with, bool fa
 
             snprintf(more, sizeof more, "%s%s%s=%u", fixed, fixed[0] ? "," : "", attempt->name,
                      attempt->values[j]);
-            if (strlen(more) >= sizeof fixed || !changes(report, more, faults) ||
-                !fails(job, more, faults, until, report))
+            if (strlen(more) >= sizeof fixed ||
+                !is_less(report, attempt->name, attempt->values[j], faults))
+                break;
+            if (!fails(job, more, faults, until, report))
                 continue;
             strcpy(fixed, more);
             break;

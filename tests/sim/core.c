@@ -5,7 +5,8 @@
 
 #include <leat/leat.h>
 
-#include <stdio.h>
+#include <errno.h>
+#include <stdlib.h>
 
 static struct leat__sim_outcome outcome;
 
@@ -67,6 +68,28 @@ LEAT_TEST(sim, hours_pass_at_once)
         expect_ge(slept, 5 * LEAT_HOUR);
         expect_lt(slept, 5 * LEAT_HOUR + LEAT_SEC);
     }
+}
+
+LEAT_TEST(sim, a_program_is_simulated_when_the_environment_says_so)
+{
+    leat_time slept = 0;
+    int err;
+
+    setenv("LEAT_SIM", "7:workers=2", 1);
+    err = leat_run(sleeps_for_hours, &slept, NULL);
+    setenv("LEAT_SIM", "seven", 1);
+    expect_err(leat_run(nothing, NULL, NULL), -EINVAL);
+    unsetenv("LEAT_SIM");
+    expect_ok(err);
+    expect_ge(slept, 5 * LEAT_HOUR);
+}
+
+LEAT_TEST(sim, without_a_seed_a_program_runs_as_usual)
+{
+    leat_time begin = leat_now();
+
+    expect_eq(leat_run(nothing, NULL, NULL), 7);
+    expect_ge(leat_now(), begin);
 }
 
 struct numbers {
