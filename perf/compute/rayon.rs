@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // crate: rayon = "1"
+// shared: the folder's C files
 
 // Rayon's join, scopes, iterators and sort.
 #[path = "../helper.rs"]
@@ -12,6 +13,9 @@ use std::time::{Duration, Instant};
 const FIB: u32 = 34;
 const QUEENS: usize = 12;
 const INTS: usize = 10_000_000;
+const INTS_LEAF: usize = 4096;
+const MATRIX: usize = 1024;
+const LEAF: usize = 64;
 const LOOP: u64 = 100_000_000;
 const MANY: usize = 1_000_000;
 const TRIPS: usize = 20_000;
@@ -48,6 +52,129 @@ fn queens(row: usize, board: [i8; 16]) -> u64 {
     counts.iter().sum()
 }
 
+// What the C subjects share, work.c, so that only what spreads it differs.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Node {
+    state: [u8; 20],
+    height: i32,
+}
+
+extern "C" {
+    fn work_uts_root(root: *mut Node);
+    fn work_uts_children(node: *const Node) -> i32;
+    fn work_uts_child(node: *const Node, i: u32, child: *mut Node);
+    fn work_matrix_leaf(a: *const f64, b: *const f64, c: *mut f64, stride: i64);
+    fn work_sort(keys: *mut i32, count: i64);
+    fn work_merge(a: *const i32, a_count: i64, b: *const i32, b_count: i64, out: *mut i32);
+}
+
+fn search(node: Node) -> u64 {
+    let count = unsafe { work_uts_children(&node) } as usize;
+    if count == 0 {
+        return 1;
+    }
+    let mut counts = [0u64; 100];
+    rayon::scope(|scope| {
+        for (i, count) in counts[..count].iter_mut().enumerate() {
+            scope.spawn(move |_| {
+                let mut child = node;
+                unsafe { work_uts_child(&node, i as u32, &mut child) };
+                *count = search(child);
+            });
+        }
+    });
+    1 + counts[..count].iter().sum::<u64>()
+}
+
+fn search_all() -> u64 {
+    let mut root = Node { state: [0; 20], height: 0 };
+    unsafe { work_uts_root(&mut root) };
+    search(root)
+}
+
+/// Part of a matrix: the jobs write to parts of one that do not meet.
+#[derive(Clone, Copy)]
+struct Part(*mut f64);
+unsafe impl Send for Part {}
+unsafe impl Sync for Part {}
+impl Part {
+    fn at(self, row: usize, column: usize) -> Part {
+        Part(unsafe { self.0.add(row * MATRIX + column) })
+    }
+}
+
+fn multiply(a: Part, b: Part, c: Part, n: usize) {
+    if n == LEAF {
+        return unsafe { work_matrix_leaf(a.0, b.0, c.0, MATRIX as i64) };
+    }
+    let h = n / 2;
+    for k in 0..2 {
+        let quarter = |q: usize| {
+            let (i, j) = (q / 2, q % 2);
+            multiply(a.at(i * h, k * h), b.at(k * h, j * h), c.at(i * h, j * h), h);
+        };
+        rayon::join(
+            || rayon::join(|| quarter(0), || quarter(1)),
+            || rayon::join(|| quarter(2), || quarter(3)),
+        );
+    }
+}
+
+fn matrices(args: &helper::Args, pool: &ThreadPool) {
+    let cells = MATRIX * MATRIX;
+    let mut a: Vec<f64> = (0..cells).map(|i| (i % 7) as f64 - 3.0).collect();
+    let mut b: Vec<f64> = (0..cells).map(|i| (i % 5) as f64 - 2.0).collect();
+    let mut c = vec![0f64; cells];
+    let parts = (Part(a.as_mut_ptr()), Part(b.as_mut_ptr()), Part(c.as_mut_ptr()));
+    for i in 0..args.samples + 1 {
+        c.fill(0.0);
+        let start = Instant::now();
+        pool.install(|| multiply(parts.0, parts.1, parts.2, MATRIX));
+        if i > 0 {
+            helper::sample(helper::ns_since(start) / 1e6);
+        }
+    }
+    helper::check(c.iter().fold(0u64, |d, &x| d.wrapping_mul(31).wrapping_add(x as i64 as u64)));
+}
+
+fn merge<'a>(mut a: &'a [i32], mut b: &'a [i32], out: &mut [i32]) {
+    if a.len() < b.len() {
+        std::mem::swap(&mut a, &mut b);
+    }
+    if a.len() + b.len() <= INTS_LEAF {
+        let (a_count, b_count) = (a.len() as i64, b.len() as i64);
+        unsafe { work_merge(a.as_ptr(), a_count, b.as_ptr(), b_count, out.as_mut_ptr()) };
+        return;
+    }
+    let m = a.len() / 2;
+    let k = b.partition_point(|x| *x < a[m]);
+    let (first, second) = out.split_at_mut(m + k);
+    rayon::join(|| merge(&a[..m], &b[..k], first), || merge(&a[m..], &b[k..], second));
+}
+
+fn sort(keys: &mut [i32], buffer: &mut [i32], into_buffer: bool) {
+    if keys.len() <= INTS_LEAF {
+        unsafe { work_sort(keys.as_mut_ptr(), keys.len() as i64) };
+        if into_buffer {
+            buffer.copy_from_slice(keys);
+        }
+        return;
+    }
+    let h = keys.len() / 2;
+    let (low, high) = keys.split_at_mut(h);
+    let (low_buffer, high_buffer) = buffer.split_at_mut(h);
+    rayon::join(
+        || sort(low, low_buffer, !into_buffer),
+        || sort(high, high_buffer, !into_buffer),
+    );
+    if into_buffer {
+        merge(low, high, buffer);
+    } else {
+        merge(low_buffer, high_buffer, keys);
+    }
+}
+
 fn hash_sum(begin: u64, end: u64) -> u64 {
     let mut sum = 0;
     for i in begin..end {
@@ -76,14 +203,18 @@ fn run(args: &helper::Args, pool: &ThreadPool, per: f64, body: impl Fn() -> u64 
     helper::check(result);
 }
 
-fn sort_ints(args: &helper::Args, pool: &ThreadPool) {
+fn sort_ints(args: &helper::Args, pool: &ThreadPool, by_merging: bool) {
     let mut state = 88172645463325252u64;
     let keys: Vec<i32> = (0..INTS).map(|_| (helper::random(&mut state) >> 33) as i32).collect();
     let mut digest = 0u64;
     for i in 0..args.samples + 1 {
-        let mut sorted = keys.clone();
+        let (mut sorted, mut buffer) = (keys.clone(), vec![1i32; if by_merging { INTS } else { 0 }]);
         let start = Instant::now();
-        pool.install(|| sorted.par_sort_unstable());
+        if by_merging {
+            pool.install(|| sort(&mut sorted, &mut buffer, false));
+        } else {
+            pool.install(|| sorted.par_sort_unstable());
+        }
         if i > 0 {
             helper::sample(helper::ns_since(start) / 1e6);
         }
@@ -166,7 +297,10 @@ fn main() {
             rayon::scope(|scope| (0..MANY).for_each(|_| scope.spawn(|_| {})));
             0
         }),
-        "sort_ints" => sort_ints(&args, &pool),
+        "fork_uts" => run(&args, &pool, 1e6, search_all),
+        "fork_matrix" => matrices(&args, &pool),
+        "fork_merge" => sort_ints(&args, &pool, true),
+        "sort_ints" => sort_ints(&args, &pool, false),
         "idle" => idle(&args, &pool),
         _ => outside(&args, &pool),
     }

@@ -34,7 +34,9 @@ async fn serve(mut conn: TcpStream) {
 async fn keep_computing() {
     loop {
         let (done, result) = tokio::sync::oneshot::channel();
-        rayon::spawn(move || drop(done.send(burn())));
+        rayon::spawn(move || {
+            let _ = done.send(burn());
+        });
         let _ = result.await;
     }
 }

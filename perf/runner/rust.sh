@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Builds a peer in Rust: `rust.sh build SOURCE PROGRAM` makes the program, and
+# Builds a peer in Rust: `rust.sh build SOURCE PROGRAM [OBJECT...]` makes the program, and
 # `rust.sh missing SOURCE` prints why it cannot (nothing: it can). SOURCE names the crates it needs
 # in lines `// crate: NAME = WHAT-CARGO-EXPECTS`; they come from Debian's packages, never from the
 # network, and nothing is written outside the folder of PROGRAM. The first cargo on the PATH builds;
@@ -39,8 +39,12 @@ missing()
 
 build()
 {
-    local source=$1 program=$2 folder=$2.cargo name cargo
+    local source=$1 program=$2 folder=$2.cargo name cargo link=() object
 
+    shift 2
+    for object in "$@"; do
+        link+=(-C "link-arg=$object")
+    done
     name=$(basename "$program")
     mkdir -p "$folder/.cargo"
     cat > "$folder/.cargo/config.toml" << END
@@ -70,7 +74,8 @@ END
         rm -f "$folder/Cargo.lock"
         # A rustc on the PATH belongs to the cargo on the PATH; Debian's cargo gets Debian's.
         if (cd "$folder" && PATH=$(dirname "$cargo"):$PATH CARGO_HOME=$folder/home \
-                "$cargo" build --quiet --release --offline --target-dir "$folder/target"); then
+                "$cargo" rustc --quiet --release --offline --target-dir "$folder/target" -- \
+                "${link[@]}"); then
             cp "$folder/target/release/$name" "$program"
             return
         fi
