@@ -11,6 +11,7 @@
 #define LEAT_TESTS_FAULT_FAILING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 bool failing_possible(void);
 
@@ -21,5 +22,11 @@ bool failing_end(void);
 /* Allocated and not freed, mapped and not unmapped, since the process began. */
 long failing_blocks(void);
 long failing_maps(void);
+
+/* Run the scenario with each allocation failing in turn, and with ten in a row from each on, again
+ * and again. It returns 0 or the error that it met, and checks itself what must hold in any case;
+ * what it leaks at one n grows by a block a sweep. Skips the test where it is not possible. */
+typedef int failing_scenario_fn(void);
+void failing_sweep(const char *name, failing_scenario_fn *scenario, size_t ci, size_t release);
 
 #endif

@@ -19,61 +19,6 @@
 
 enum { KEYS = 60000, TASKS = 4 };
 
-/* Returns 0, or the error that it met; what must hold in any case it checks itself. */
-typedef int scenario_fn(void);
-
-static bool is_exhaustion(int err)
-{
-    return err == -ENOMEM || err == -EAGAIN;
-}
-
-static long sweep(scenario_fn *scenario, long in_a_row)
-{
-    long n = 1;
-
-    for (;; n++) {
-        int err;
-        bool struck;
-
-        failing_begin(n, in_a_row);
-        err = scenario();
-        struck = failing_end();
-        if (err && !is_exhaustion(err))
-            test_fail("with allocation %ld gone: error %d (%s)", n, err, strerror(-err));
-        if (!struck) {
-            expect_ok(err);
-            return n - 1;
-        }
-        if (test_failed()) {
-            printf("at allocation %ld\n", n);
-            return n;
-        }
-    }
-}
-
-static void exhaust(const char *name, scenario_fn *scenario, size_t ci, size_t release)
-{
-    size_t sweeps = test_rounds(ci, release);
-    int fds = test_count_fds();
-    long blocks = 0, maps = 0, allocations = 0;
-
-    if (!failing_possible())
-        test_skip("a sanitizer has a malloc of its own");
-    for (size_t i = 0; i <= sweeps && !test_failed(); i++) {
-        allocations = sweep(scenario, i % 2 ? 1 : 10);
-        if (i == 0) { /* what is kept for good is kept now */
-            blocks = failing_blocks();
-            maps = failing_maps();
-        }
-    }
-    expect_gt(allocations, 0);
-    expect_lt(failing_blocks() - blocks, (long)sweeps / 2);
-    expect_lt(failing_maps() - maps, (long)sweeps / 2);
-    expect_eq(test_count_fds(), fds);
-    printf("R5 scenario=%s allocations=%ld sweeps=%zu fail=%d\n", name, allocations, sweeps + 1,
-           test_failed());
-}
-
 static int run(int (*fn)(void *arg), void *arg)
 {
     return leat_run(fn, arg,
@@ -146,7 +91,7 @@ static int compute_calls(void)
 
 LEAT_TEST(R5, compute_calls_fail_or_are_made)
 {
-    exhaust("compute_calls", compute_calls, 4, 40);
+    failing_sweep("compute_calls", compute_calls, 4, 40);
 }
 
 static int blocking_calls(void)
@@ -156,7 +101,7 @@ static int blocking_calls(void)
 
 LEAT_TEST(R5, blocking_calls_fail_or_are_made)
 {
-    exhaust("blocking_calls", blocking_calls, 4, 40);
+    failing_sweep("blocking_calls", blocking_calls, 4, 40);
 }
 
 /* ---- calls that own what they were given ---- */
@@ -206,7 +151,7 @@ static int owned_calls(void)
 
 LEAT_TEST(R5, owned_values_are_dropped_once)
 {
-    exhaust("owned_calls", owned_calls, 4, 40);
+    failing_sweep("owned_calls", owned_calls, 4, 40);
 }
 
 /* ---- fork and join, loops, reductions, scans, sorts ---- */
@@ -249,7 +194,7 @@ static int forks(void)
 
 LEAT_TEST(R5, forks_fail_as_a_whole_or_are_done)
 {
-    exhaust("forks", forks, 4, 40);
+    failing_sweep("forks", forks, 4, 40);
 }
 
 static int mark(void *data, size_t begin, size_t end)
@@ -316,7 +261,7 @@ static int loops(void)
 
 LEAT_TEST(R5, loops_reductions_and_scans_fail_or_are_right)
 {
-    exhaust("loops", loops, 4, 40);
+    failing_sweep("loops", loops, 4, 40);
 }
 
 static int compare(const void *a, const void *b, void *data)
@@ -375,7 +320,7 @@ static int sorts(void)
 
 LEAT_TEST(R5, sorts_leave_the_array_alone_or_sort_it)
 {
-    exhaust("sorts", sorts, 4, 40);
+    failing_sweep("sorts", sorts, 4, 40);
 }
 
 /* ---- a plain thread outside ---- */
@@ -427,7 +372,7 @@ static int posts(void)
 
 LEAT_TEST(R5, posted_jobs_run_though_no_thread_can_be_started)
 {
-    exhaust("posts", posts, 4, 40);
+    failing_sweep("posts", posts, 4, 40);
 }
 
 /* ---- the process pool ---- */
@@ -484,5 +429,5 @@ static int procs_calls(void)
 
 LEAT_TEST(R5, a_process_pool_fails_to_open_or_works)
 {
-    exhaust("procs", procs_calls, 2, 20);
+    failing_sweep("procs", procs_calls, 2, 20);
 }

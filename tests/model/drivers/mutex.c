@@ -327,6 +327,74 @@ MODEL_DRIVER(condition_cancel_loses_no_signal, .preemptions = 1, .stale = 1)
     check_unlocked();
 }
 
+/* As await_token_or_be_cancelled, with a deadline, which may pass at the lock already. */
+static void await_token_by_deadline(void *arg)
+{
+    int err = leat_mutex_lock(&mutex);
+
+    (void)arg;
+    if (err) {
+        model_check(err == -ETIMEDOUT);
+        return;
+    }
+    model_plain_read(&tokens);
+    while (!err && tokens == 0) {
+        err = leat_condition_wait(&condition, &mutex);
+        model_plain_read(&tokens);
+    }
+    model_check(err == 0 || err == -ETIMEDOUT);
+    if (!err)
+        leat_condition_signal(&condition);
+    section();
+}
+
+static void fire_and_signal(void *arg)
+{
+    tasks_fire(1);
+    give_token_and_signal(arg);
+}
+
+static void reset_with_deadline(void)
+{
+    reset(&scope);
+    scope.deadline = scope.own_deadline = 100;
+    selves[2].scope = selves[3].scope = NULL;
+}
+
+MODEL_DRIVER(condition_timeout_holds_the_mutex_again, .weak_preemptions = 1)
+{
+    reset_with_deadline();
+    model_spawn(await_token_by_deadline, NULL);
+    model_spawn(fire_and_signal, NULL);
+    model_run();
+    check_unlocked();
+}
+
+/* Who gets it leaves it to the next: time has gone by, and ends no wait that comes later. */
+static void await_token_and_pass_on(void *arg)
+{
+    (void)arg;
+    model_check(leat_mutex_lock(&mutex) == 0);
+    model_plain_read(&tokens);
+    while (tokens == 0) {
+        model_check(leat_condition_wait(&condition, &mutex) == 0);
+        model_plain_read(&tokens);
+    }
+    leat_condition_signal(&condition);
+    section();
+}
+
+/* The first in the list has timed out and may still stand there: the signal wakes the second. */
+MODEL_DRIVER(condition_timeout_loses_no_signal, .preemptions = 1, .stale = -1)
+{
+    reset_with_deadline();
+    model_spawn(await_token_by_deadline, NULL);
+    model_spawn(await_token_and_pass_on, NULL);
+    model_spawn(fire_and_signal, NULL);
+    model_run();
+    check_unlocked();
+}
+
 /* ---- once ---- */
 
 static int do_it(void *arg)
