@@ -220,12 +220,17 @@ void leat__record_end(struct leat__record *record, int result)
         node->count = (uint64_t)(int64_t)result;
         leat__wake(node->ticket.waiter);
     }
+    /* Where results are kept, who takes this one is to be the last to hold it: KEPT, which is let
+     * go after the put only, keeps it from here on. */
+    if (scope->keep)
+        record->holds = (uint8_t)(record->holds & ~LEAT__HOLD_TASK);
     leat__unlock(&record->lock);
     if (scope->race)
         leat__ended_win(scope, result);
     if (scope->keep)
         leat__ended_put(scope, record);
-    leat__record_let_go(record, LEAT__HOLD_TASK);
+    else
+        leat__record_let_go(record, LEAT__HOLD_TASK);
 }
 
 /* The scope is over for its handles. One that is forgotten at the same time by another thread is
