@@ -143,6 +143,17 @@ LEAT_API int leat_spawn(struct leat_scope *scope, leat_task_fn *fn, void *arg);
 LEAT_API int leat_spawn_with(struct leat_scope *scope, leat_task_fn *fn, const void *value,
                              size_t bytes);
 
+/* Of those that could run, which comes first. No class waits for ever: while tasks of higher ones
+ * are there all the time, a worker's turns still go to others, the oldest first: one of eight to
+ * normal tasks, and to low ones one of 256 or more. Ready tasks of the classes HIGH and LOW wait in
+ * a queue of all workers: a hand-over costs them some 30 ns more. Programs that use neither pay
+ * nothing. */
+enum leat_priority {
+    LEAT_PRIORITY_NORMAL,
+    LEAT_PRIORITY_HIGH,
+    LEAT_PRIORITY_LOW,
+};
+
 struct leat_task_options {
     size_t      size;   /* sizeof(struct leat_task_options); LEAT_TASK_OPTIONS sets it */
     const char *name;   /* borrowed until the task ends; shown in reports */
@@ -152,7 +163,8 @@ struct leat_task_options {
      * finished, before any join returns. Runs shielded, as functions of LEAT_DEFER do. */
     void      (*on_done)(void *arg, int result);
     void       *on_done_arg;
-    uint64_t    reserved[2];
+    enum leat_priority priority; /* not inherited; of no effect on pinned tasks */
+    uint32_t    reserved[3];
 };
 
 #define LEAT_TASK_OPTIONS(...)                                                                     \

@@ -34,6 +34,14 @@ enum leat__fiber_state {
     LEAT__FIBER_ENDED,
 };
 
+/* Fibers that are not queued as the others are, so that those pay one test for all of them. */
+enum leat__class {
+    LEAT__CLASS_HIGH,
+    LEAT__CLASS_LOW,
+    LEAT__CLASSES,
+};
+enum { LEAT__FIBER_PINNED = 128 };
+
 struct leat__fiber {
     struct leat__link    link;    /* in a run queue, the injector or an inbox */
     struct leat__context context; /* valid while PARKED or QUEUED */
@@ -42,7 +50,7 @@ struct leat__fiber {
     void                *self;    /* the room above: who runs on this fiber now */
     void                *group;   /* the room above: new ones of one group may be asked for */
     LEAT_ATOMIC(uint8_t) state;
-    bool                 pinned;
+    uint8_t              special; /* LEAT__FIBER_PINNED, or 1 + a class; 0: as most are */
     uint16_t             home; /* pinned: the worker it belongs to */
     uint32_t             origin; /* the room above: where it was spawned; 0: not to be told */
 };

@@ -95,6 +95,17 @@ void leat__offer(struct leat__worker *worker)
         leat__wake_one(sched);
 }
 
+/* The worker has put a fiber into a class's queue, where all find it when they look. */
+void leat__offer_class(struct leat__worker *worker)
+{
+    struct leat__sched *sched = worker->sched;
+
+    /* relaxed, both: as above */
+    if (leat__idle_count_awake(&sched->idle) < sched->count &&
+        (load_relaxed(&worker->turn_ns) >= LEAT__TURN_SHORT_NS || !load_relaxed(&sched->sentinel)))
+        leat__wake_one(sched);
+}
+
 /* Are the victim's turns too short to be moved? Not if it has not looked around for a while: then
  * it computes, and what stands behind it is better off here. */
 static bool leave_alone(struct leat__worker *victim, leat_time now)
@@ -126,7 +137,7 @@ static bool queued(struct leat__sched *sched)
     for (unsigned i = 0; i < sched->count; i++)
         if (has_queue(&sched->workers[i]))
             return true;
-    return leat__injector_len(&sched->injector) > 0;
+    return leat__injector_len(&sched->injector) > 0 || leat__classes_wait(sched);
 }
 
 /* Is something queued that a search would take? What it would leave alone is the sentinel's: a
@@ -144,7 +155,7 @@ static bool takeable(struct leat__sched *sched)
         if (!leave_alone(&sched->workers[i], now))
             return true;
     }
-    return leat__injector_len(&sched->injector) > 0;
+    return leat__injector_len(&sched->injector) > 0 || leat__classes_wait(sched);
 }
 
 /* The oldest fresh fiber of the victim, to run, and up to half of the others for our own deque: one
@@ -265,7 +276,8 @@ struct leat__fiber *leat__search(struct leat__worker *worker)
             worker->spin_ns = SPIN_NS;
             return fiber;
         }
-        if (leat__injector_len(&sched->injector) > 0 || !leat__inbox_is_empty(&worker->inbox)) {
+        if (leat__injector_len(&sched->injector) > 0 || leat__classes_wait(sched) ||
+            !leat__inbox_is_empty(&worker->inbox)) {
             worker->spin_ns = SPIN_NS;
             return NULL; /* the loop looks there, and leat__idle does not sleep beside it */
         }

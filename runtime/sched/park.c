@@ -25,7 +25,7 @@ static enum leat__fiber_state get_state(struct leat__fiber *fiber)
 /* Put a started fiber last: leat__enqueue without what is rare. */
 static inline void enqueue_started(struct leat__worker *worker, struct leat__fiber *fiber)
 {
-    if (__builtin_expect(fiber->pinned || !leat__runq_push(&worker->runq, &fiber->link), 0))
+    if (__builtin_expect(fiber->special || !leat__runq_push(&worker->runq, &fiber->link), 0))
         leat__enqueue(worker, fiber);
     else if (!worker->alone)
         leat__offer(worker);
@@ -84,7 +84,7 @@ leave(struct leat__worker *worker, struct leat__context *from, struct leat__fibe
 static inline bool nothing_else(struct leat__worker *worker)
 {
     return leat__runq_len(&worker->runq) == 0 && leat__deque_len(&worker->fresh) == 0 &&
-           !worker->pinned.first;
+           !worker->special;
 }
 
 /* leat__pick, without calls where only the LIFO slot or only the ring has something. */
@@ -103,7 +103,7 @@ static inline struct leat__fiber *next_turn(struct leat__worker *worker)
         worker->lifo = NULL;
         return fiber;
     }
-    if (worker->pinned.first || leat__deque_len(&worker->fresh) > 0)
+    if (worker->special || leat__deque_len(&worker->fresh) > 0)
         return leat__pick(worker);
     worker->lifo_run = 0;
     if (!worker->alone) {
@@ -209,7 +209,7 @@ void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber)
         return;
     }
     leat__probe_count(&worker->face.probe.readies);
-    if (fiber->pinned) {
+    if (fiber->special) {
         leat__start(fiber);
         return;
     }
@@ -233,13 +233,14 @@ void leat__ready(struct leat__fiber *fiber)
 /* Where any worker, or the one it is pinned to, finds it. */
 static void hand_over(struct leat__sched *sched, struct leat__fiber *fiber)
 {
-    if (fiber->pinned) {
+    if (fiber->special & LEAT__FIBER_PINNED) {
         uint16_t home = fiber->home; /* once it is pushed it may end */
 
         if (leat__inbox_push(&sched->workers[home].inbox, &fiber->link))
             leat__wake_worker(sched, home);
     } else {
-        leat__injector_push(&sched->injector, &fiber->link);
+        leat__injector_push(fiber->special ? &sched->classes[fiber->special - 1] : &sched->injector,
+                            &fiber->link);
         leat__wake_one(sched);
     }
 }
@@ -262,7 +263,7 @@ void leat__start(struct leat__fiber *fiber)
         set_state(fiber, LEAT__FIBER_QUEUED_NEW);
     if (!worker || worker->sched != sched)
         hand_in(sched, fiber);
-    else if (!fiber->pinned || fiber->home == worker->face.index)
+    else if (!(fiber->special & LEAT__FIBER_PINNED) || fiber->home == worker->face.index)
         leat__enqueue(worker, fiber);
     else
         hand_over(sched, fiber);

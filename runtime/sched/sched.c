@@ -144,6 +144,7 @@ void leat__sched_stop(struct leat__sched *sched)
         struct leat__worker *worker = &sched->workers[i];
 
         leat__check(!worker->lifo && !worker->next && !worker->pinned.first &&
+                        !leat__classes_wait(sched) &&
                         leat__runq_len(&worker->runq) == 0 && leat__deque_len(&worker->fresh) == 0,
                     "the scheduler was stopped while tasks were runnable");
         leat__stacks_put(&sched->stacks, worker->hot);

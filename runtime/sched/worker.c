@@ -33,12 +33,24 @@ void leat__keep_fresh(struct leat__worker *worker, struct leat__fiber *fiber)
         leat__injector_push(&worker->sched->injector, &fiber->link);
 }
 
+static void enqueue_special(struct leat__worker *worker, struct leat__fiber *fiber)
+{
+    worker->special = true;
+    if (fiber->special & LEAT__FIBER_PINNED) {
+        leat__batch_push(&worker->pinned, &fiber->link);
+    } else {
+        leat__injector_push(&worker->sched->classes[fiber->special - 1], &fiber->link);
+        if (!worker->sched->alone)
+            leat__offer_class(worker);
+    }
+}
+
 /* Put a fiber last in the worker's own queue; half of a full one that cannot grow goes to the
  * injector. */
 void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
 {
-    if (fiber->pinned) {
-        leat__batch_push(&worker->pinned, &fiber->link);
+    if (fiber->special) {
+        enqueue_special(worker, fiber);
         return;
     }
     if (!fiber->stack) {
@@ -79,6 +91,47 @@ static struct leat__fiber *oldest(struct leat__worker *worker)
     return fiber_of(item);
 }
 
+static struct leat__fiber *oldest_of(struct leat__worker *worker, enum leat__class class)
+{
+    struct leat__injector *queue = &worker->sched->classes[class];
+    struct leat__batch batch = { 0 };
+
+    if (leat__injector_len(queue) > 0)
+        leat__injector_pop_batch(queue, 1, &batch);
+    return fiber_of(leat__batch_pop(&batch));
+}
+
+/* Something is queued beside ring and deque: whose turn is it before theirs? NULL: nobody's. High
+ * ones, but for one turn of LEAT__NORMAL_AGE; a low one, once it was passed over LEAT__LOW_AGE
+ * times; and turn by turn pinned ones, so that neither they nor the others starve. */
+static struct leat__fiber *special_first(struct leat__worker *worker)
+{
+    struct leat__fiber *fiber = NULL;
+
+    worker->special = worker->pinned.first || leat__classes_wait(worker->sched);
+    if (leat__injector_len(&worker->sched->classes[LEAT__CLASS_LOW]) > 0 &&
+        ++worker->low_age >= LEAT__LOW_AGE) {
+        worker->low_age = 0;
+        fiber = oldest_of(worker, LEAT__CLASS_LOW);
+    }
+    if (!fiber && ++worker->normal_age < LEAT__NORMAL_AGE)
+        fiber = oldest_of(worker, LEAT__CLASS_HIGH);
+    if (fiber)
+        return fiber;
+    worker->normal_age = 0;
+    return worker->turns_left & 1 ? fiber_of(leat__batch_pop(&worker->pinned)) : NULL;
+}
+
+/* Nothing is queued but that; `idle`: nor is there anything in the LIFO slot. */
+static struct leat__fiber *special_last(struct leat__worker *worker, bool idle)
+{
+    struct leat__fiber *fiber = fiber_of(leat__batch_pop(&worker->pinned));
+
+    if (!fiber)
+        fiber = oldest_of(worker, LEAT__CLASS_HIGH);
+    return fiber || !idle ? fiber : oldest_of(worker, LEAT__CLASS_LOW);
+}
+
 /* The next fiber in the worker's own hands, NULL when there is none. */
 struct leat__fiber *leat__pick(struct leat__worker *worker)
 {
@@ -91,12 +144,11 @@ struct leat__fiber *leat__pick(struct leat__worker *worker)
         return fiber;
     }
     worker->lifo_run = 0;
-    /* Turn by turn, so that neither pinned fibers nor the others starve. */
-    if (worker->pinned.first && (worker->turns_left & 1))
-        return fiber_of(leat__batch_pop(&worker->pinned));
-    other = oldest(worker);
+    other = worker->special ? special_first(worker) : NULL;
     if (!other)
-        other = fiber_of(leat__batch_pop(&worker->pinned));
+        other = oldest(worker);
+    if (!other && worker->special)
+        other = special_last(worker, !fiber);
     if (!other) {
         worker->lifo = NULL;
         return fiber;
@@ -211,6 +263,7 @@ static void take_inbox(struct leat__worker *worker)
     leat__inbox_take(&worker->inbox, &batch);
     while ((item = leat__batch_pop(&batch)))
         leat__batch_push(&worker->pinned, item);
+    worker->special = true;
 }
 
 /* Fit the number of turns between two looks to LEAT__LOOK_NS. */
@@ -270,6 +323,7 @@ static void look_around(struct leat__worker *worker)
     keep_stacks(worker, now);
     take_inbox(worker);
     take_injected(worker);
+    worker->special |= leat__classes_wait(worker->sched);
     if (!worker->sched->alone)
         leat__raid_stalled(worker, now);
     fire_timers(worker, now);

@@ -9,7 +9,7 @@
  *       commits the fiber that just parked and takes the stack of the one that just ended. So
  *       nobody can resume a fiber whose registers are not saved, or reuse a stack in use.
  *   I3  A fiber is in exactly one place: running, parked with whoever will ready it, or in one of
- *       lifo, runq, fresh, pinned, starved, next, an inbox, the injector.
+ *       lifo, runq, fresh, pinned, starved, next, an inbox, the injector, a class's queue.
  *   I4  A switch leaves the thread's C++ exceptions empty: a fiber that parks in a catch block
  *       takes them along, and none ends in one. So a new fiber needs no setting up. */
 #ifndef LEAT_SCHED_WORKER_H
@@ -58,6 +58,11 @@
 #define LEAT__STACKS_TRIM       32
 #define LEAT__STACKS_OVERDUE_NS (20 * LEAT_MSEC)
 
+/* Turns after which who was passed over for others gets one: normal fibers beside high ones, low
+ * ones beside both. */
+#define LEAT__NORMAL_AGE 8
+#define LEAT__LOW_AGE    64
+
 /* Timers are not fired into a long queue more often than this. */
 #define LEAT__FIRE_DELAY_NS (200 * LEAT_USEC)
 
@@ -77,12 +82,14 @@ struct leat__worker {
     struct leat__fiber  *next; /* picked, but it takes the loop to start it */
     int                 *errno_at; /* where this thread's errno lives */
     bool                 alone;    /* no other worker, so no thieves */
+    bool                 special; /* something may be in pinned, or in a class's queue */
     struct leat__batch   pinned; /* FIFO of fibers that no thief may have */
     struct leat__context context; /* of the loop */
     /* the loop's */
     struct leat__sched  *sched;
     struct leat__poller *poller;
     struct leat__ticker *ticker;
+    unsigned             normal_age, low_age; /* turns for which they were passed over */
     struct leat__batch   starved; /* new fibers for which no stack could be had */
     int                  turns;     /* between two looks around: adapts to LEAT__LOOK_NS */
     leat_time            spin_ns;   /* how long it looks on before it sleeps */
@@ -126,11 +133,19 @@ struct leat__sched {
     struct leat__stacks  stacks;
     LEAT_ATOMIC(bool)    stopping;
     alignas(64) struct leat__injector injector;
+    struct leat__injector classes[LEAT__CLASSES]; /* runnable fibers of others than the normal */
     alignas(64) struct leat__idle idle;
     LEAT_ATOMIC(void *) bell; /* to be rung by a worker that awakes; NULL: none */
     LEAT_ATOMIC(uint32_t) visitors; /* threads of others that are handing a fiber in */
     LEAT_ATOMIC(bool) sentinel; /* a sleeper looks after queues every LEAT__SENTINEL_NS */
 };
+
+/* Does a fiber of a class wait? */
+static inline bool leat__classes_wait(struct leat__sched *sched)
+{
+    return (leat__injector_len(&sched->classes[LEAT__CLASS_HIGH]) |
+            leat__injector_len(&sched->classes[LEAT__CLASS_LOW])) > 0;
+}
 
 /* worker.c: what runs where */
 void                leat__arrive(struct leat__worker *worker);
@@ -146,6 +161,7 @@ void                leat__fiber_main(void *unused);
 /* idle.c: when a worker sleeps and who is woken */
 void                leat__wake_one(struct leat__sched *sched);
 void                leat__offer(struct leat__worker *worker);
+void                leat__offer_class(struct leat__worker *worker);
 struct leat__fiber *leat__search(struct leat__worker *worker);
 void                leat__found(struct leat__worker *worker);
 void                leat__raid_stalled(struct leat__worker *worker, leat_time now);

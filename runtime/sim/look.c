@@ -23,6 +23,8 @@ static const char *what_waits(struct leat__worker *worker)
         return "a pinned task waits for its worker";
     if (leat__injector_len(&worker->sched->injector) > 0)
         return "a task stands in the injector";
+    if (leat__classes_wait(worker->sched))
+        return "a task of a class of its own stands in its queue";
     return NULL;
 }
 

@@ -192,12 +192,13 @@ static void park_for_children(struct leat__scope *scope)
 static void wait_for_children(struct leat__scope *scope)
 {
     struct leat__fiber *host = leat__fiber_current();
+    bool pinned = host && (host->special & LEAT__FIBER_PINNED);
 
     while (has_children(scope)) {
-        struct leat__fiber *child = host->pinned ? NULL : leat__take_fresh(scope);
+        struct leat__fiber *child = pinned ? NULL : leat__take_fresh(scope);
 
         if (!child) {
-            if (scope->spawned > 0 && !host->pinned && leat__look_due()) {
+            if (scope->spawned > 0 && !pinned && leat__look_due()) {
                 leat__give_way(); /* time for the others; there may be more of ours after that */
                 continue;
             }

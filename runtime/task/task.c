@@ -128,7 +128,7 @@ static inline void init_fiber(struct leat__fiber *fiber, struct leat__sched *sch
     fiber->sched = sched;
     fiber->self = NULL;
     fiber->group = NULL;
-    fiber->pinned = false;
+    fiber->special = 0;
     fiber->home = 0;
 }
 
@@ -157,7 +157,7 @@ static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, 
     task->own.more.copy = NULL;
     task->own.more.record = NULL;
     if (runtime->pinned) {
-        task->fiber.pinned = true;
+        task->fiber.special = LEAT__FIBER_PINNED;
         task->fiber.home = worker ? (uint16_t)leat__worker_index(worker) : 0;
     }
     return task;
@@ -182,7 +182,7 @@ int leat__task_start_root(struct leat__runtime *runtime, leat_task_fn *fn, void 
         return -ENOMEM;
     task->name = "root";
     if (runtime->driver)
-        task->fiber.pinned = true; /* to the first worker, so that a step of its sees the end */
+        task->fiber.special = LEAT__FIBER_PINNED; /* to the first worker, whose step sees the end */
     leat__start(&task->fiber);
     return 0;
 }
@@ -193,10 +193,13 @@ static int launch(struct leat__scope *scope, struct leat__task *task,
 {
     if (options) {
         task->name = options->name;
-        if (options->pinned && !task->fiber.pinned) {
+        if (options->priority != LEAT_PRIORITY_NORMAL && !task->fiber.special)
+            task->fiber.special = 1 + (options->priority == LEAT_PRIORITY_HIGH ? LEAT__CLASS_HIGH
+                                                                               : LEAT__CLASS_LOW);
+        if (options->pinned && !(task->fiber.special & LEAT__FIBER_PINNED)) {
             int worker = leat_worker();
 
-            task->fiber.pinned = true;
+            task->fiber.special = LEAT__FIBER_PINNED;
             task->fiber.home = worker > 0 ? (uint16_t)worker : 0;
         }
     }
@@ -234,7 +237,8 @@ static int enter_limit(struct leat__scope *scope)
 static int admit(struct leat__scope *scope, const struct leat_task_options *options)
 {
     leat__check(!scope->joined, "a task was spawned into a scope that has been joined");
-    if (scope->bad || (options && options->size != sizeof *options))
+    if (scope->bad || (options && (options->size != sizeof *options ||
+                                   (unsigned)options->priority > LEAT_PRIORITY_LOW)))
         return -EINVAL;
     if (!scope->runtime)
         return -EPERM;
