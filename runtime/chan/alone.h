@@ -17,8 +17,8 @@
 #include "task/late.h"
 
 struct leat__alone_wait {
-    struct leat__late  late;
-    struct leat__bias *bias;
+    struct leat__late    late;
+    struct leat__inside *inside;
 };
 
 static bool leat__alone_commit(struct leat__fiber *fiber, void *arg)
@@ -27,7 +27,7 @@ static bool leat__alone_commit(struct leat__fiber *fiber, void *arg)
     bool parked = leat__late_commit(&wait.late);
 
     (void)fiber;
-    leat__bias_leave(wait.bias);
+    leat__bias_leave(wait.inside);
     return parked;
 }
 
@@ -82,12 +82,12 @@ static inline int leat__alone_wait(struct leat_chan *chan, struct leat__worker *
     enum leat__cause cause;
 
     if (__builtin_expect(!leat__wait_may_be_late(self), 0)) {
-        leat__bias_leave(&chan->bias);
+        leat__bias_leave(leat__worker_face(worker)->inside);
         return -EAGAIN;
     }
     leat__check(!chan->spsc || leat__waitlist_empty(list), LEAT__SINGLE_BUG);
     leat__late_begin(&wait.late, self, worker);
-    wait.bias = &chan->bias;
+    wait.inside = leat__worker_face(worker)->inside;
     node.ticket = leat__late_ticket(&wait.late);
     node.data = data;
     node.result = 0;
@@ -127,13 +127,13 @@ static inline int leat__alone_hand_over(struct leat_chan *chan, struct leat__wor
     if (__builtin_expect(leat__alone_is_empty(chan), 1))
         node = leat__alone_claim(chan, &chan->receivers, LEAT__CHAN_RECEIVERS);
     if (__builtin_expect(!node, 0)) {
-        leat__bias_leave(&chan->bias);
+        leat__bias_leave(leat__worker_face(worker)->inside);
         return -EAGAIN;
     }
     leat__ring_copy(node->data, element, chan->ring.bytes);
     chan->handed++;
     waiter = node->ticket.waiter;
-    leat__bias_leave(&chan->bias);
+    leat__bias_leave(leat__worker_face(worker)->inside);
     leat__alone_wake(worker, waiter);
     return 0;
 }
@@ -146,13 +146,13 @@ static inline int leat__alone_fetch(struct leat_chan *chan, struct leat__worker 
     struct leat__waiter *waiter;
 
     if (__builtin_expect(!node, 0)) {
-        leat__bias_leave(&chan->bias);
+        leat__bias_leave(leat__worker_face(worker)->inside);
         return -EAGAIN;
     }
     leat__ring_copy(element, node->data, chan->ring.bytes);
     chan->handed++;
     waiter = node->ticket.waiter;
-    leat__bias_leave(&chan->bias);
+    leat__bias_leave(leat__worker_face(worker)->inside);
     leat__alone_wake(worker, waiter);
     return 0;
 }

@@ -79,6 +79,7 @@ int leat_chan_create(struct leat_chan **ret, size_t bytes, const struct leat_cha
     leat__bias_init(&chan->bias);
     leat__ring_init(&chan->ring, bytes, capacity, slots);
     chan->name = options->name;
+    store_relaxed(&chan->patience, LEAT__CHAN_PATIENCE); /* relaxed: as above */
     chan->oneshot = options->oneshot;
     if (chan->oneshot) /* it does not live for long enough to be worth it. relaxed: as above */
         store_relaxed(&chan->bias.owner, LEAT__BIAS_SHARED);
@@ -107,22 +108,90 @@ void leat_chan_free(struct leat_chan *chan)
 
 /* ---- turns: exclusive access to the lists ---- */
 
+/* Under the lock: the ring goes to one worker, which is inside from here on, or to all. */
+static void regain(struct leat_chan *chan, struct leat__inside *inside)
+{
+    leat__ring_unshare(&chan->ring);
+    leat__bias_give(&chan->bias, inside);
+    chan->turns = 0;
+    store_relaxed(&chan->ring.sender.streak, 0); /* relaxed, both: hints */
+    store_relaxed(&chan->ring.receiver.streak, 0);
+}
+
+static void share(struct leat_chan *chan)
+{
+    uint32_t patience = load_relaxed(&chan->patience); /* relaxed, both: a hint, under the lock */
+
+    leat__ring_share(&chan->ring);
+    if (patience < LEAT__CHAN_PATIENCE_MAX)
+        store_relaxed(&chan->patience, 2 * patience);
+}
+
+/* Under the lock, shared: has the worker taken the last turns, and has no other passed anything by
+ * the ring since? relaxed, all: hints */
+static bool regains(struct leat_chan *chan, struct leat__inside *inside)
+{
+    struct leat__ring *ring = &chan->ring;
+    uintptr_t own = (uintptr_t)inside, sender, receiver;
+
+    chan->turns = chan->last == inside ? chan->turns + 1 : 1;
+    chan->last = inside;
+    if (!inside || chan->turns < load_relaxed(&chan->patience) || !leat__fence_usable() ||
+        chan->oneshot)
+        return false;
+    sender = load_relaxed(&ring->sender.worker);
+    receiver = load_relaxed(&ring->receiver.worker);
+    if ((sender == own || sender == 0) && (receiver == own || receiver == 0))
+        return true;
+    chan->turns = 0; /* whoever it was: let us see whether he comes again */
+    store_relaxed(&ring->sender.worker, 0);
+    store_relaxed(&ring->receiver.worker, 0);
+    return false;
+}
+
 void leat__chan_enter(struct leat_chan *chan, struct leat__chan_turn *turn)
 {
-    const struct leat__worker *worker = leat__worker_current();
+    struct leat__inside *inside = leat__worker_inside(leat__worker_current());
 
     turn->won.first = turn->won.last = NULL;
     turn->locked = false;
-    turn->alone = leat__bias_enter(&chan->bias, worker);
+    turn->inside = inside;
+    turn->alone = leat__bias_enter(&chan->bias, inside);
     if (turn->alone)
         return;
     leat__lock(&chan->lock);
-    turn->alone = chan->single ? leat__single_turn(&chan->sides, &chan->bias, worker)
-                               : leat__bias_settle(&chan->bias, worker);
+    if (chan->single) {
+        turn->alone = leat__single_turn(&chan->sides, &chan->bias, inside);
+    } else {
+        turn->alone = leat__bias_settle(&chan->bias, inside);
+        if (!turn->alone && !leat__ring_is_shared(&chan->ring)) {
+            share(chan);
+        } else if (!turn->alone && regains(chan, inside)) {
+            regain(chan, inside);
+            turn->alone = true;
+        }
+    }
     if (turn->alone)
         leat__unlock(&chan->lock);
     else if (chan->single)
         turn->alone = turn->locked = true;
+}
+
+void leat__chan_regain(struct leat_chan *chan, struct leat__inside *inside)
+{
+    /* relaxed, all: hints */
+    uint32_t patience = load_relaxed(&chan->patience) * LEAT__CHAN_OPS;
+
+    if (load_relaxed(&chan->ring.sender.worker) != (uintptr_t)inside ||
+        load_relaxed(&chan->ring.receiver.worker) != (uintptr_t)inside ||
+        load_relaxed(&chan->ring.sender.streak) < patience ||
+        load_relaxed(&chan->ring.receiver.streak) < patience || !leat__trylock(&chan->lock))
+        return;
+    if (leat__bias_is_shared(&chan->bias)) {
+        regain(chan, inside);
+        leat__bias_leave(inside);
+    }
+    leat__unlock(&chan->lock);
 }
 
 void leat__chan_leave(struct leat_chan *chan, struct leat__chan_turn *turn)
@@ -130,7 +199,7 @@ void leat__chan_leave(struct leat_chan *chan, struct leat__chan_turn *turn)
     if (turn->locked)
         leat__single_end(&chan->bias);
     if (turn->alone && !turn->locked)
-        leat__bias_leave(&chan->bias);
+        leat__bias_leave(turn->inside);
     else
         leat__unlock(&chan->lock);
     leat__waitlist_wake(&turn->won); /* I5: the channel may be gone from here on */

@@ -19,6 +19,14 @@ enum {
     LEAT__CHAN_SLOW = 8, /* each operation enters: no capacity, or it closes itself */
 };
 
+/* A worker that alone took so many turns, or alone passed so many elements each way, gets a shared
+ * channel for itself; twice as many each time that it lost it, up to a limit. */
+#ifndef LEAT__CHAN_PATIENCE /* the model checker builds with fewer */
+#define LEAT__CHAN_PATIENCE     4 /* doubled before it first counts */
+#define LEAT__CHAN_PATIENCE_MAX 128
+#define LEAT__CHAN_OPS          8 /* for a turn */
+#endif
+
 struct leat_chan {
     /* read by every operation */
     struct leat__bias     bias;
@@ -37,6 +45,9 @@ struct leat_chan {
     struct leat__waitlist joiners;
     uint64_t              handed; /* elements that passed beside the ring */
     uint64_t              done;   /* elements that leat_chan_done was told of */
+    const void           *last;   /* the worker's place of the last turn while shared */
+    uint32_t              turns;  /* that it took, one after the other */
+    LEAT_ATOMIC(uint32_t) patience; /* read as a hint without the lock */
     struct leat__single   sides;  /* of `single` */
 };
 
@@ -45,11 +56,15 @@ struct leat_chan {
 struct leat__chan_turn {
     bool                  alone;  /* nobody else is on the ring either */
     bool                  locked; /* by single.h: to be undone at the end */
+    struct leat__inside  *inside; /* the caller's */
     struct leat__waitlist won;
 };
 
 void leat__chan_enter(struct leat_chan *chan, struct leat__chan_turn *turn);
 void leat__chan_leave(struct leat_chan *chan, struct leat__chan_turn *turn);
+
+/* Outside, shared: the worker may have been the only one for long, and gets the channel if so. */
+void leat__chan_regain(struct leat_chan *chan, struct leat__inside *inside);
 
 /* Inside: 0, -EPIPE, -EAGAIN, or -EBUSY: a slot is in the hands of a thread that was preempted. */
 int leat__chan_send_now(struct leat_chan *chan, struct leat__chan_turn *turn, const void *element);

@@ -57,17 +57,34 @@ static inline int pass_single(struct leat_chan *chan, const void *source, void *
     return err;
 }
 
+/* Another one of this side. True now and then, for one that is always the same worker.
+ * relaxed, all: hints */
+static inline bool note(struct leat__ring_user *user, const struct leat__inside *inside)
+{
+    uint32_t streak = load_relaxed(&user->streak) + 1;
+
+    if (load_relaxed(&user->worker) != (uintptr_t)inside) {
+        store_relaxed(&user->worker, (uintptr_t)inside);
+        streak = 0;
+    }
+    store_relaxed(&user->streak, streak);
+    return streak > 0 && streak % LEAT__CHAN_OPS == 0 && inside;
+}
+
 /* Shared by several threads on a side. */
-static inline int send_shared(struct leat_chan *chan, const void *element)
+static inline int send_shared(struct leat_chan *chan, const void *element,
+                              struct leat__inside *inside)
 {
     uint64_t at;
     int err;
 
-    if (!leat__bias_is_shared(&chan->bias) || !is_quick(chan))
+    if (!is_quick(chan))
         return -EAGAIN;
     err = leat__ring_claim_tail(&chan->ring, &at);
     if (err)
         return err;
+    if (note(&chan->ring.sender, inside)) /* before the turn is passed on: I5 of chan.c */
+        leat__chan_regain(chan, inside);
     /* seq_cst, and before the turn is passed on: O1 and I5 of chan.c */
     if (__builtin_expect(load_seq_cst(&chan->waiting) & LEAT__CHAN_RECEIVERS, 0))
         finish_slow(chan, at, element, NULL);
@@ -76,16 +93,19 @@ static inline int send_shared(struct leat_chan *chan, const void *element)
     return 0;
 }
 
-static inline int recv_shared(struct leat_chan *chan, void *element)
+static inline int recv_shared(struct leat_chan *chan, void *element,
+                              struct leat__inside *inside)
 {
     uint64_t at;
     int err;
 
-    if (!leat__bias_is_shared(&chan->bias) || !is_quick(chan))
+    if (!is_quick(chan))
         return -EAGAIN;
     err = leat__ring_claim_head(&chan->ring, &at);
     if (err)
         return err;
+    if (note(&chan->ring.receiver, inside))
+        leat__chan_regain(chan, inside);
     /* seq_cst: as in send_shared */
     if (__builtin_expect(load_seq_cst(&chan->waiting) & LEAT__CHAN_SENDERS, 0))
         finish_slow(chan, at, NULL, element);
@@ -248,11 +268,11 @@ static __attribute__((noinline)) int send_alone(struct leat_chan *chan, const vo
     /* relaxed: nobody else is there */
     if (load_relaxed(&chan->waiting) & LEAT__CHAN_RECEIVERS)
         err = leat__alone_hand_over(chan, worker, element);
-    else if (!chan->closed && (chan->ring.capacity == 0 || !leat__ring_has_room(&chan->ring)))
+    else if (!chan->closed && (chan->ring.capacity == 0 || leat__ring_is_full(&chan->ring)))
         err = leat__alone_wait(chan, worker, self, &chan->senders, LEAT__CHAN_SENDERS,
                                (void *)(uintptr_t)element, &sending);
     else
-        leat__bias_leave(&chan->bias);
+        leat__bias_leave(leat__worker_face(worker)->inside);
     return __builtin_expect(err == -EAGAIN, 0) ? send_slow(chan, element, true) : err;
 }
 
@@ -269,7 +289,7 @@ static __attribute__((noinline)) int recv_alone(struct leat_chan *chan, void *el
         err = leat__alone_wait(chan, worker, self, &chan->receivers, LEAT__CHAN_RECEIVERS, element,
                                &receiving);
     else
-        leat__bias_leave(&chan->bias);
+        leat__bias_leave(leat__worker_face(worker)->inside);
     return __builtin_expect(err == -EAGAIN, 0) ? recv_slow(chan, element, true) : err;
 }
 
@@ -287,14 +307,15 @@ static __attribute__((noinline)) int send_any(struct leat_chan *chan, const void
 {
     struct leat__self *self = leat__self();
     int err = may_wait && !leat__checkpoint_idle(self) ? leat__checkpoint_slow(self) : 0;
+    struct leat__inside *inside = leat__worker_inside(leat__worker_current());
 
     if (err)
         return err;
-    if (leat__bias_enter(&chan->bias, leat__worker_current())) {
+    if (leat__bias_enter(&chan->bias, inside)) {
         err = is_quick(chan) ? leat__ring_push_alone(&chan->ring, element) : -EAGAIN;
-        leat__bias_leave(&chan->bias);
+        leat__bias_leave(inside);
     } else {
-        err = chan->single ? pass_single(chan, element, NULL) : send_shared(chan, element);
+        err = chan->single ? pass_single(chan, element, NULL) : send_shared(chan, element, inside);
     }
     return __builtin_expect(err, 0) && err != -EPIPE ? send_slow(chan, element, may_wait) : err;
 }
@@ -303,14 +324,15 @@ static __attribute__((noinline)) int recv_any(struct leat_chan *chan, void *elem
 {
     struct leat__self *self = leat__self();
     int err = may_wait && !leat__checkpoint_idle(self) ? leat__checkpoint_slow(self) : 0;
+    struct leat__inside *inside = leat__worker_inside(leat__worker_current());
 
     if (err)
         return err;
-    if (leat__bias_enter(&chan->bias, leat__worker_current())) {
+    if (leat__bias_enter(&chan->bias, inside)) {
         err = is_quick(chan) ? leat__ring_pop_alone(&chan->ring, element) : -EAGAIN;
-        leat__bias_leave(&chan->bias);
+        leat__bias_leave(inside);
     } else {
-        err = chan->single ? pass_single(chan, NULL, element) : recv_shared(chan, element);
+        err = chan->single ? pass_single(chan, NULL, element) : recv_shared(chan, element, inside);
     }
     return __builtin_expect(err, 0) && err != -EPIPE ? recv_slow(chan, element, may_wait) : err;
 }
@@ -322,10 +344,10 @@ int leat_chan_send(struct leat_chan *chan, const void *element)
     int err;
 
     if (__builtin_expect(fiber && leat__checkpoint_quick(fiber->self), 1) &&
-        leat__bias_enter(&chan->bias, worker)) {
+        leat__bias_enter(&chan->bias, leat__worker_face(worker)->inside)) {
         if (__builtin_expect(is_quick(chan) &&
                              leat__ring_push_alone(&chan->ring, element) == 0, 1)) {
-            leat__bias_leave(&chan->bias);
+            leat__bias_leave(leat__worker_face(worker)->inside);
             return 0;
         }
         err = send_alone(chan, element, worker, fiber->self);
@@ -343,10 +365,10 @@ int leat_chan_recv(struct leat_chan *chan, void *element)
     int err;
 
     if (__builtin_expect(fiber && leat__checkpoint_quick(fiber->self), 1) &&
-        leat__bias_enter(&chan->bias, worker)) {
+        leat__bias_enter(&chan->bias, leat__worker_face(worker)->inside)) {
         if (__builtin_expect(is_quick(chan) &&
                              leat__ring_pop_alone(&chan->ring, element) == 0, 1)) {
-            leat__bias_leave(&chan->bias);
+            leat__bias_leave(leat__worker_face(worker)->inside);
             return 0;
         }
         err = recv_alone(chan, element, worker, fiber->self);

@@ -7,8 +7,8 @@
  *     slot's turn     lap      free, for the sender of that lap
  *                     lap + 1  full, for the receiver of that lap
  *                     lap + LAP: free in the next lap
- *     tail            the next position to be sent to, and CLOSED
- *     head            the next position to be received from
+ *     tail            the next position to be sent to, CLOSED, and SHARED
+ *     head            the next position to be received from, and SHARED
  *
  * All-zero memory is an empty ring, so that a large one costs only what is used of it.
  *
@@ -16,6 +16,11 @@
  * is moved, then the slot's turn is passed on. `alone`: the caller is the only one on the ring
  * (bias.h), and the same is done by plain loads and stores. `single`: one at a time on each side
  * (single.h), so that a position needs no compare-and-swap.
+ *
+ * SHARED says in both words that positions may be taken by compare-and-swap. Whoever wants the ring
+ * for itself again takes the marks away: a compare-and-swap that was about to be made fails by
+ * that, and who made his before still has his slot, which looks to the new owner like one that is
+ * between turns (-EBUSY). So nobody has to be waited for.
  *
  * INVARIANTS
  *   I1  Who moved tail (head) from a position is the only one to touch that slot until it passes
@@ -29,7 +34,9 @@
  *   O1  turn: released by who filled (emptied) the slot, acquired by who empties (fills) it. It
  *       orders the element.
  *   O2  The compare-and-swap of tail (head) is seq_cst: it is this side's store in the agreement
- *       with who goes to wait (chan.c, O1), whose look at the ring is a seq_cst load of it. */
+ *       with who goes to wait (chan.c, O1), whose look at the ring is a seq_cst load of it.
+ *   O3  SHARED is set by a release and read by an acquire: what was done alone before. It is taken
+ *       away by an acquire: what was done to the words by others before; slots as in O1. */
 #ifndef LEAT_CHAN_RING_H
 #define LEAT_CHAN_RING_H
 
@@ -41,11 +48,19 @@
 #include <string.h>
 
 #define LEAT__RING_CLOSED (UINT64_C(1) << 63)
+#define LEAT__RING_SHARED (UINT64_C(1) << 62)
+#define LEAT__RING_MARKS  (LEAT__RING_CLOSED | LEAT__RING_SHARED)
 
 /* A slot that is between turns is one a few instructions long, unless its thread was preempted. */
 #ifndef LEAT__RING_SPINS /* the model checker builds with none */
 #define LEAT__RING_SPINS 64
 #endif
+
+/* Hints, in the cache line that their writer has just written. */
+struct leat__ring_user {
+    LEAT_ATOMIC(uintptr_t) worker; /* its place (bias.h); 0: none, or a plain thread */
+    LEAT_ATOMIC(uint32_t)  streak; /* how often in a row */
+};
 
 struct leat__ring {
     size_t   bytes;  /* of an element */
@@ -54,7 +69,9 @@ struct leat__ring {
     uint64_t lap; /* LAP */
     unsigned char *slots;
     alignas(64) LEAT_ATOMIC(uint64_t) tail;
+    struct leat__ring_user sender; /* who moved tail last, while it was shared */
     alignas(64) LEAT_ATOMIC(uint64_t) head;
+    struct leat__ring_user receiver;
 };
 
 struct leat__ring_slot {
@@ -88,9 +105,16 @@ static inline struct leat__ring_slot *leat__ring_slot(const struct leat__ring *r
     return (void *)(ring->slots + (at & (ring->lap - 1)) * ring->stride);
 }
 
+/* With the marks: a CLOSED tail fits no slot's turn. Alone there is no other. */
 static inline uint64_t leat__ring_lap(const struct leat__ring *ring, uint64_t at)
 {
     return at & ~(ring->lap - 1);
+}
+
+/* The same of a position that was taken while SHARED. */
+static inline uint64_t leat__ring_turn(const struct leat__ring *ring, uint64_t at)
+{
+    return leat__ring_lap(ring, at) & ~LEAT__RING_SHARED;
 }
 
 static inline uint64_t leat__ring_next(const struct leat__ring *ring, uint64_t at)
@@ -105,7 +129,7 @@ static inline uint64_t leat__ring_next(const struct leat__ring *ring, uint64_t a
 /* How many elements were sent to the positions before this one. */
 static inline uint64_t leat__ring_count(const struct leat__ring *ring, uint64_t at)
 {
-    at &= ~LEAT__RING_CLOSED;
+    at &= ~LEAT__RING_MARKS;
     return at / ring->lap * ring->capacity + (at & (ring->lap - 1));
 }
 
@@ -124,32 +148,41 @@ static inline void leat__ring_copy(void *to, const void *from, size_t bytes)
 
 /* ---- alone ---- */
 
-/* 0, -EPIPE, or -EAGAIN when it is full. */
+/* 0, -EPIPE, -EAGAIN when it is full, -EBUSY when somebody is about to make room. */
 static inline int leat__ring_push_alone(struct leat__ring *ring, const void *element)
 {
-    /* relaxed, all: nobody else is on the ring; bias.h hands it over */
+    /* relaxed, here and below: nobody else moves positions; bias.h hands the ring over */
     uint64_t tail = load_relaxed(&ring->tail);
     uint64_t lap = leat__ring_lap(ring, tail);
     struct leat__ring_slot *slot = leat__ring_slot(ring, tail);
 
-    if (__builtin_expect(load_relaxed(&slot->turn) != lap, 0)) /* CLOSED is in no slot's turn */
-        return tail & LEAT__RING_CLOSED ? -EPIPE : -EAGAIN;
+    if (__builtin_expect(load_acquire(&slot->turn) != lap, 0)) { /* O1: of one from before */
+        if (tail & LEAT__RING_CLOSED)
+            return -EPIPE;
+        return load_relaxed(&ring->head) + ring->lap == tail ? -EAGAIN : -EBUSY;
+    }
     leat__ring_copy(slot->element, element, ring->bytes);
     store_relaxed(&slot->turn, lap + 1);
     store_relaxed(&ring->tail, leat__ring_next(ring, tail));
     return 0;
 }
 
-/* 0, -EAGAIN when it is empty, -EPIPE when it is empty and closed. */
+/* 0, -EAGAIN when it is empty, -EPIPE when it is empty and closed, -EBUSY when somebody is about to
+ * fill the slot. */
 static inline int leat__ring_pop_alone(struct leat__ring *ring, void *element)
 {
-    /* relaxed, all: as above */
+    /* relaxed, here and below: as above */
     uint64_t head = load_relaxed(&ring->head);
     uint64_t lap = leat__ring_lap(ring, head);
     struct leat__ring_slot *slot = leat__ring_slot(ring, head);
 
-    if (__builtin_expect(load_relaxed(&slot->turn) != lap + 1, 0))
-        return load_relaxed(&ring->tail) & LEAT__RING_CLOSED ? -EPIPE : -EAGAIN;
+    if (__builtin_expect(load_acquire(&slot->turn) != lap + 1, 0)) { /* O1: of one from before */
+        uint64_t tail = load_relaxed(&ring->tail);
+
+        if ((tail & ~LEAT__RING_CLOSED) != head)
+            return -EBUSY;
+        return tail & LEAT__RING_CLOSED ? -EPIPE : -EAGAIN;
+    }
     leat__ring_copy(element, slot->element, ring->bytes);
     store_relaxed(&slot->turn, lap + ring->lap);
     store_relaxed(&ring->head, leat__ring_next(ring, head));
@@ -190,20 +223,41 @@ static inline int leat__ring_pop_single(struct leat__ring *ring, void *element)
 
 /* ---- shared ---- */
 
+/* The caller is the only one on the ring: from now on others may come. */
+static inline void leat__ring_share(struct leat__ring *ring)
+{
+    /* relaxed, both loads: ours; release, both: O3 */
+    store_release(&ring->head, load_relaxed(&ring->head) | LEAT__RING_SHARED);
+    store_release(&ring->tail, load_relaxed(&ring->tail) | LEAT__RING_SHARED);
+}
+
+static inline bool leat__ring_is_shared(struct leat__ring *ring)
+{
+    return load_relaxed(&ring->tail) & LEAT__RING_SHARED; /* relaxed: under the channel's lock */
+}
+
+/* From now on only the caller moves positions; those that were taken may still be on their way. */
+static inline void leat__ring_unshare(struct leat__ring *ring)
+{
+    (void)fetch_and_acquire(&ring->head, ~LEAT__RING_SHARED); /* O3 */
+    (void)fetch_and_acquire(&ring->tail, ~LEAT__RING_SHARED);
+}
+
 /* Both look at what the slot says first, and only when it says no at the other end. Between the
  * two a slot may be in somebody's hands: then -EBUSY, after a moment. */
 
-/* Take the position at the tail. 0 with *ret_at, -EPIPE, -EAGAIN when it is full, -EBUSY. */
+/* Take the position at the tail. 0 with *ret_at, -EPIPE, -EAGAIN when it is full or not shared,
+ * -EBUSY. */
 static inline int leat__ring_claim_tail(struct leat__ring *ring, uint64_t *ret_at)
 {
-    uint64_t tail = load_relaxed(&ring->tail); /* relaxed: the compare-and-swap decides */
+    uint64_t tail = load_acquire(&ring->tail); /* O3; the compare-and-swap decides */
 
     for (int i = 0; i <= LEAT__RING_SPINS;) {
-        uint64_t lap = leat__ring_lap(ring, tail);
+        uint64_t lap = leat__ring_turn(ring, tail);
         uint64_t seen;
 
-        if (__builtin_expect((tail & LEAT__RING_CLOSED) != 0, 0))
-            return -EPIPE;
+        if (__builtin_expect((tail & LEAT__RING_MARKS) != LEAT__RING_SHARED, 0))
+            return tail & LEAT__RING_SHARED ? -EPIPE : -EAGAIN;
         if (load_acquire(&leat__ring_slot(ring, tail)->turn) == lap) { /* O1 */
             *ret_at = tail;
             if (cas_weak_seq_cst(&ring->tail, &tail, leat__ring_next(ring, tail))) /* O2 */
@@ -216,7 +270,7 @@ static inline int leat__ring_claim_tail(struct leat__ring *ring, uint64_t *ret_a
         if (seen == tail)
             return -EAGAIN;
         seen = tail;
-        tail = load_relaxed(&ring->tail); /* relaxed: as above */
+        tail = load_acquire(&ring->tail); /* as above */
         if (tail == seen) {
             cpu_relax();
             i++;
@@ -225,16 +279,18 @@ static inline int leat__ring_claim_tail(struct leat__ring *ring, uint64_t *ret_a
     return -EBUSY;
 }
 
-/* Take the position at the head. 0 with *ret_at, -EAGAIN when it is empty, -EPIPE when it is empty
- * and closed, -EBUSY. */
+/* Take the position at the head. 0 with *ret_at, -EAGAIN when it is empty or not shared, -EPIPE
+ * when it is empty and closed, -EBUSY. */
 static inline int leat__ring_claim_head(struct leat__ring *ring, uint64_t *ret_at)
 {
-    uint64_t head = load_relaxed(&ring->head); /* relaxed: the compare-and-swap decides */
+    uint64_t head = load_acquire(&ring->head); /* O3; the compare-and-swap decides */
 
     for (int i = 0; i <= LEAT__RING_SPINS;) {
-        uint64_t lap = leat__ring_lap(ring, head);
+        uint64_t lap = leat__ring_turn(ring, head);
         uint64_t seen;
 
+        if (__builtin_expect(!(head & LEAT__RING_SHARED), 0))
+            return -EAGAIN;
         if (load_acquire(&leat__ring_slot(ring, head)->turn) == lap + 1) { /* O1 */
             *ret_at = head;
             if (cas_weak_seq_cst(&ring->head, &head, leat__ring_next(ring, head))) /* O2 */
@@ -245,7 +301,7 @@ static inline int leat__ring_claim_head(struct leat__ring *ring, uint64_t *ret_a
         if ((seen & ~LEAT__RING_CLOSED) == head)
             return seen & LEAT__RING_CLOSED ? -EPIPE : -EAGAIN;
         seen = head;
-        head = load_relaxed(&ring->head); /* relaxed: as above */
+        head = load_acquire(&ring->head); /* as above */
         if (head == seen) {
             cpu_relax();
             i++;
@@ -259,7 +315,7 @@ static inline void leat__ring_fill(struct leat__ring *ring, uint64_t at, const v
     struct leat__ring_slot *slot = leat__ring_slot(ring, at);
 
     leat__ring_copy(slot->element, element, ring->bytes);
-    store_release(&slot->turn, leat__ring_lap(ring, at) + 1); /* O1 */
+    store_release(&slot->turn, leat__ring_turn(ring, at) + 1); /* O1 */
 }
 
 static inline void leat__ring_drain(struct leat__ring *ring, uint64_t at, void *element)
@@ -267,7 +323,7 @@ static inline void leat__ring_drain(struct leat__ring *ring, uint64_t at, void *
     struct leat__ring_slot *slot = leat__ring_slot(ring, at);
 
     leat__ring_copy(element, slot->element, ring->bytes);
-    store_release(&slot->turn, leat__ring_lap(ring, at) + ring->lap); /* O1 */
+    store_release(&slot->turn, leat__ring_turn(ring, at) + ring->lap); /* O1 */
 }
 
 /* Is there something at the head (room at the tail) that a claim would get now? */
@@ -275,7 +331,7 @@ static inline bool leat__ring_has_element(struct leat__ring *ring)
 {
     uint64_t head = load_relaxed(&ring->head); /* relaxed: a claim decides */
 
-    return load_acquire(&leat__ring_slot(ring, head)->turn) == leat__ring_lap(ring, head) + 1;
+    return load_acquire(&leat__ring_slot(ring, head)->turn) == leat__ring_turn(ring, head) + 1;
 }
 
 static inline bool leat__ring_has_room(struct leat__ring *ring)
@@ -283,10 +339,10 @@ static inline bool leat__ring_has_room(struct leat__ring *ring)
     uint64_t tail = load_relaxed(&ring->tail); /* relaxed: a claim decides */
 
     return !(tail & LEAT__RING_CLOSED) &&
-           load_acquire(&leat__ring_slot(ring, tail)->turn) == leat__ring_lap(ring, tail);
+           load_acquire(&leat__ring_slot(ring, tail)->turn) == leat__ring_turn(ring, tail);
 }
 
-/* Full, at the instant of the second load; a closed one is not. */
+/* Full, at the instant of the second load; a closed one is not, nor one whose marks change. */
 static inline bool leat__ring_is_full(struct leat__ring *ring)
 {
     uint64_t tail = load_relaxed(&ring->tail); /* relaxed: too old a one is not found at the head */

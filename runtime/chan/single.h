@@ -43,7 +43,7 @@
 #endif
 
 struct leat__single {
-    const void *last;   /* worker of the last turn; under the lock */
+    const void *last;   /* the worker's place of the last turn; under the lock */
     unsigned    streak; /* turns it took, one after the other */
     alignas(64) LEAT_ATOMIC(uintptr_t) sending;
     alignas(64) LEAT_ATOMIC(uintptr_t) receiving;
@@ -80,22 +80,21 @@ static inline void leat__single_await(LEAT_ATOMIC(uintptr_t) *side)
 /* With the lock held: shut both sides out. True: the caller's worker is the owner from here on and
  * inside, and the lock is not needed any more; false: until leat__single_end, under the lock. */
 static inline bool leat__single_turn(struct leat__single *single, struct leat__bias *bias,
-                                     const void *worker)
+                                     struct leat__inside *inside)
 {
     /* relaxed: I2 of bias.h */
-    if (load_relaxed(&bias->owner) != LEAT__BIAS_SHARED && leat__bias_settle(bias, worker))
+    if (load_relaxed(&bias->owner) != LEAT__BIAS_SHARED && leat__bias_settle(bias, inside))
         return true;
     store_relaxed(&bias->owner, LEAT__BIAS_MOVING); /* relaxed: O1 */
     leat__fence_heavy();
     leat__single_await(&single->sending);
     leat__single_await(&single->receiving);
-    single->streak = worker && single->last == worker ? single->streak + 1 : 1;
-    single->last = worker;
+    single->streak = inside && single->last == inside ? single->streak + 1 : 1;
+    single->last = inside;
     if (single->streak < LEAT__SINGLE_REGAIN)
         return false;
     single->streak = 0;
-    store_relaxed(&bias->inside, 1); /* relaxed, both: as in leat__bias_settle */
-    store_relaxed(&bias->owner, (uintptr_t)worker);
+    leat__bias_give(bias, inside);
     return true;
 }
 

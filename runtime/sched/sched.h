@@ -9,6 +9,7 @@
 #include "sched/fiber.h"
 #include "sched/poller.h"
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,6 +51,14 @@ void leat__sched_return_stack(struct leat__sched *sched, struct leat__stack *sta
 /* Has the worker run its turns, so that the next leat__give_way lets it look around? Fiber only. */
 bool leat__look_due(void);
 
+/* A place where a worker says which object it is inside of, alone (chan/bias.h); NULL for most of
+ * the time. It is never freed, only given to another worker when this one has ended: who still
+ * knows the address may look at it. */
+struct leat__inside {
+    alignas(64) LEAT_ATOMIC(const void *) object;
+    struct leat__inside *next; /* of those that no worker has */
+};
+
 /* What the rooms above may see of a worker: its first fields. Touched at each operation, so reading
  * them is no call. */
 struct leat__worker_face {
@@ -58,7 +67,9 @@ struct leat__worker_face {
     void               *slot;   /* where the task room hangs its memory */
     leat_time           looked; /* a recent "now" */
     struct leat__exceptions *exceptions_at; /* where this thread has C++'s; NULL: no C++ */
+    struct leat__inside *inside;
     unsigned            index;
+    unsigned            talks; /* budgets spent since the worker last looked around */
     struct leat__probe  probe;
 };
 
@@ -75,6 +86,12 @@ void *leat__thread_memory(void);
 static inline struct leat__worker_face *leat__worker_face(const struct leat__worker *worker)
 {
     return (struct leat__worker_face *)(uintptr_t)worker;
+}
+
+/* NULL for no worker. */
+static inline struct leat__inside *leat__worker_inside(const struct leat__worker *worker)
+{
+    return worker ? leat__worker_face(worker)->inside : NULL;
 }
 
 /* The fiber that runs now, NULL outside of one. */

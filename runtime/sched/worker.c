@@ -274,7 +274,7 @@ static void calibrate(struct leat__worker *worker, leat_time now)
 
     if (turns > 0 && worker->face.looked > 0) {
         /* relaxed, all: an estimate. A thief's is the better one for who spawns all in one turn. */
-        leat_time turn = elapsed / turns;
+        leat_time turn = elapsed / (turns + (int)worker->face.talks * LEAT__TALK_TURNS);
 
         store_relaxed(&worker->turn_ns, (load_relaxed(&worker->turn_ns) + turn) / 2);
         if (worker->raided && turn < LEAT__TURN_SHORT_NS)
@@ -288,6 +288,7 @@ static void calibrate(struct leat__worker *worker, leat_time now)
             worker->turns = TURNS_MIN;
     }
     worker->face.looked = now;
+    worker->face.talks = 0;
     worker->turns_left = worker->turns;
 }
 

@@ -40,6 +40,10 @@
 #define LEAT__TURN_SHORT_NS 1000
 #define LEAT__WAKE_NS       20000
 
+/* A task that has spent its budget of operations (128) was talking to others all the while: if it
+ * is moved, each of those costs a cache miss or two. So it counts as so many turns. */
+#define LEAT__TALK_TURNS 16
+
 /* How often the sentinel looks whether somebody computes in front of a queue. */
 #define LEAT__SENTINEL_NS 1000000
 

@@ -224,6 +224,8 @@ int leat__checkpoint_slow(struct leat__self *self)
         return -EPERM;
     if (self->budget <= 0) {
         self->budget = LEAT__BUDGET;
+        if (self->task)
+            leat__worker_face(leat__worker_current())->talks++;
         if (leat__held_watched())
             leat__held_yields();
         if (self->task)

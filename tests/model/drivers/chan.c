@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c chan/chan.c chan/pass.c
- * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RING_SPINS=0
+ * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RING_SPINS=0 -DLEAT__CHAN_PATIENCE=1
+ * model: flags -DLEAT__CHAN_PATIENCE_MAX=1 -DLEAT__CHAN_OPS=1
  *
- * Channels: each element that was sent is received once, in order, whatever closes or cancels. */
+ * Channels: each element that was sent is received once, in order, whatever closes or cancels.
+ * (long because all kinds of channels are driven by the same few threads) */
 #include <errno.h>
 #include <leat/chan.h>
 
@@ -37,7 +39,7 @@ static void share(void)
 /* As if the thread had been the only one until now. */
 static void give_to(int i)
 {
-    chan->bias.owner = (uintptr_t)&faces[i];
+    chan->bias.owner = (uintptr_t)&insides[i];
 }
 
 /* What an element stands for: written before it is sent, read when it was received. */
@@ -297,6 +299,93 @@ MODEL_DRIVER(chan_late_waiter_is_cancelled_under_a_taker, .preemptions = 2, .wea
     model_spawn(send_one, (void *)(intptr_t)0);
     model_spawn(receive_one, NULL);
     model_spawn(cancel, NULL);
+    model_run();
+    check_conserved();
+}
+
+/* ---- regained: a worker that alone uses a shared one gets it for itself ---- */
+
+static void talk_to_itself(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        model_check(send(i) == 0);
+        model_check(receive() >= 0);
+    }
+}
+
+static void talk_to_the_end(void *arg)
+{
+    int err = 0;
+
+    (void)arg;
+    for (int i = 0; i < 3 && err == 0; i++) {
+        err = send(i);
+        if (err == 0)
+            model_check(receive() == i);
+    }
+    model_check(err == 0 || err == -EPIPE);
+}
+
+static void send_two_receive_one(void *arg)
+{
+    (void)arg;
+    model_check(send(0) == 0);
+    model_check(send(1) == 0);
+    model_check(receive() >= 0);
+}
+
+static void look_and_receive(void *arg)
+{
+    int element = -1, err = 0;
+
+    (void)arg;
+    for (int i = 0; i < 3 && (err = leat_chan_try_recv(chan, &element)) == -EAGAIN; i++)
+        ;
+    if (err == 0) {
+        model_plain_read(&payload[element]);
+        received[element]++;
+    } else {
+        model_check(receive() >= 0);
+    }
+}
+
+MODEL_DRIVER(chan_regained_beside_a_sender, .preemptions = 2, .weak_preemptions = 1)
+{
+    reset(2, NULL);
+    share();
+    model_spawn(talk_to_itself, NULL);
+    model_spawn(send_one, (void *)(intptr_t)4);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_regained_beside_a_receiver, .preemptions = 2, .weak_preemptions = 1)
+{
+    reset(2, NULL);
+    share();
+    model_spawn(send_two_receive_one, NULL);
+    model_spawn(receive_one, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_regained_by_turns_is_taken_again, .preemptions = 2, .weak_preemptions = 1)
+{
+    reset(1, &scope);
+    share();
+    model_spawn(look_and_receive, NULL);
+    model_spawn(send_one, (void *)(intptr_t)4);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_regained_is_closed_by_another, .preemptions = 2, .weak_preemptions = 1)
+{
+    reset(2, NULL);
+    share();
+    model_spawn(talk_to_the_end, NULL);
+    model_spawn(close_it, NULL);
     model_run();
     check_conserved();
 }

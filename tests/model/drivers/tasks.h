@@ -24,6 +24,7 @@ static struct leat__fiber fibers[TASKS];
 static struct leat__timer *armed[TASKS]; /* whose wait has a deadline */
 static struct leat__runtime runtime;
 static struct leat__worker_face faces[TASKS];
+static struct leat__inside insides[TASKS];
 static leat_time tasks_clock;
 #ifdef TASKS_WHEEL
 static struct leat__wheel wheel;
@@ -45,6 +46,8 @@ static inline void tasks_reset(struct leat__scope *scope)
         selves[i].budget = 1000;
         fibers[i].self = &selves[i];
         faces[i].running = &fibers[i];
+        faces[i].inside = &insides[i];
+        insides[i].object = NULL;
         faces[i].runtime = &runtime;
 #ifdef TASKS_WHEEL
         faces[i].index = 0;
