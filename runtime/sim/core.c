@@ -242,10 +242,21 @@ static struct leat__vthread *pick(enum leat__sim_why why)
     return next;
 }
 
+/* As a machine does with a thread when others want its core. */
+#define STALL_NS_MAX (20 * LEAT_MSEC)
+
+const char leat__sim_stalled[] = "is not run for a while";
+
 void leat__sim_decide(void)
 {
     if (!S.me) { /* an event */
         leat__sim_budget = S.budget_given = UINT32_MAX;
+        return;
+    }
+    if (leat__sim_fault(S.config.stall)) {
+        leat_time until = S.now + (leat_time)leat__sim_choose(STALL_NS_MAX);
+
+        (void)leat__sim_block(&S.config.stall, until, leat__sim_stalled, false);
         return;
     }
     go_on_with(pick(LEAT__SIM_POINT));

@@ -103,6 +103,9 @@ void leat__sim_trace_tell(const char *sentence);
 /* reactor.c: what a worker that sleeps is blocked for. */
 extern const char leat__sim_in_reactor[];
 
+/* core.c: .. and what a thread that could go on, but is not let, by a fault. */
+extern const char leat__sim_stalled[];
+
 /* look.c: nobody can run, and time is about to move to `until`. */
 void leat__sim_look_at_rest(leat_time until);
 _Noreturn void leat__sim_deadlocked(void);

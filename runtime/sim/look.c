@@ -29,7 +29,8 @@ static const char *what_waits(struct leat__worker *worker)
 }
 
 /* Do all workers of the runtime sleep in their reactors? One that waits elsewhere runs a task that
- * holds it, or is about to look again: then the runtime's own sentinel has a deadline. */
+ * holds it, or is about to look again: then the runtime's own sentinel has a deadline. And a thread
+ * that only is not run for a while may be about to wake one. */
 static bool all_sleep(const struct leat__sched *sched)
 {
     unsigned asleep = 0;
@@ -37,6 +38,8 @@ static bool all_sleep(const struct leat__sched *sched)
     for (unsigned i = 0; i < S.thread_count; i++) {
         const struct leat__vthread *at = S.threads[i];
 
+        if (at && at->state == LEAT__VTHREAD_BLOCKED && at->what == leat__sim_stalled)
+            return false;
         if (at && at->state == LEAT__VTHREAD_BLOCKED && at->worker && at->worker->sched == sched)
             asleep += at->what == leat__sim_in_reactor;
     }

@@ -17,7 +17,7 @@ static const struct field {
     FIELD(workers),   FIELD(capacity),    FIELD(size),      FIELD(watch),    FIELD(spurious),
     FIELD(no_memory), FIELD(no_thread),   FIELD(io_error),  FIELD(io_short), FIELD(io_late),
     FIELD(reorder),   FIELD(faults_end),  FIELD(steps_max), FIELD(cancel_at), FIELD(deadline),
-    FIELD(fault_at),  FIELD(fault_kind),
+    FIELD(fault_at),  FIELD(fault_kind),  FIELD(stall),
 #undef FIELD
 };
 

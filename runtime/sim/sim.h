@@ -70,6 +70,7 @@ struct leat__sim_config {
     uint32_t  no_thread;  /* threads that can't be started */
     uint32_t  io_error, io_short, io_late; /* operations: an errno, less than asked, much later */
     uint32_t  reorder;    /* completions that are delivered before older ones */
+    uint32_t  stall;      /* decisions at which the thread that runs is not run for a while */
     leat_time faults_end; /* from then on there are none: virtual time */
     uint64_t  steps_max;  /* points without a move of the clock: more is a livelock */
     uint64_t  cancel_at;  /* cancel.c: the number of the park at which to cancel; 0: none */

@@ -157,4 +157,5 @@ void leat__sim_draw(struct leat__sim_config *config, uint64_t seed)
     config->io_late = leat__random_below(&random, 2) * leat__random_below(&random, 200);
     config->reorder = leat__random_below(&random, 2) * leat__random_below(&random, 500);
     config->faults_end = LEAT_SEC + (leat_time)leat__random_below(&random, 1000) * LEAT_MSEC;
+    config->stall = leat__random_below(&random, 2) * leat__random_below(&random, 10);
 }

@@ -200,10 +200,10 @@ int leat__world_pipe_write(struct leat__world_open *open, const void *data, size
 
     if (open->kind != LEAT__WORLD_OPEN_WRITER)
         return -EBADF;
-    if (pipe->readers == 0)
-        return -EPIPE;
     if (bytes == 0)
         return 0;
+    if (pipe->readers == 0)
+        return -EPIPE;
     if (pipe->bytes.count == pipe->bytes.room ||
         (bytes <= whole(pipe) && bytes > pipe->bytes.room - pipe->bytes.count))
         return -EAGAIN;

@@ -193,17 +193,37 @@ int leat__world_find(const char *path, struct leat__node **ret)
 
 /* ---- making and unmaking names ---- */
 
+/* What stands at the path itself, be it a link; and whether the path ends in a slash, of which
+ * *place then does not know. */
+static int find_itself(int dir_fd, const char *path, struct place *ret, bool *ret_slash)
+{
+    char bare[PATH_MAX];
+    size_t bytes = strnlen(path, PATH_MAX);
+
+    *ret_slash = bytes > 1 && bytes < PATH_MAX && path[bytes - 1] == '/';
+    if (!*ret_slash)
+        return find(dir_fd, path, false, ret);
+    while (bytes > 1 && path[bytes - 1] == '/')
+        bytes--;
+    memcpy(bare, path, bytes);
+    bare[bytes] = '\0';
+    return find(dir_fd, bare, false, ret);
+}
+
 int leat__world_make(const char *path, enum leat__world_node_kind kind, unsigned mode,
                      const char *target, struct leat__node **ret)
 {
     struct place place;
     struct leat__node *made;
-    int err = find(AT_FDCWD, path, false, &place);
+    bool slash;
+    int err = find_itself(AT_FDCWD, path, &place, &slash);
 
     if (err)
         return err;
     if (place.found)
         return -EEXIST;
+    if (slash && kind != LEAT__WORLD_FOLDER)
+        return -ENOENT;
     made = make_node(kind, mode);
     if (target) {
         made->bytes = strlen(target);
@@ -219,12 +239,15 @@ int leat__world_make(const char *path, enum leat__world_node_kind kind, unsigned
 int leat__world_unlink(const char *path, bool folder)
 {
     struct place place;
-    int err = find(AT_FDCWD, path, false, &place);
+    bool slash;
+    int err = find_itself(AT_FDCWD, path, &place, &slash);
 
     if (err || !place.found)
         return err ? err : -ENOENT;
     if (place.bytes == 0)
         return folder ? -EBUSY : -EISDIR;
+    if (slash && place.found->kind != LEAT__WORLD_FOLDER)
+        return -ENOTDIR;
     if (folder && place.found->kind != LEAT__WORLD_FOLDER)
         return -ENOTDIR;
     if (folder && place.found->count > 0)
@@ -242,7 +265,7 @@ static int open_node(struct leat__node *opened, int flags)
     struct leat__world_open *open;
     int access = flags & O_ACCMODE;
 
-    if (opened->kind == LEAT__WORLD_FOLDER && (access != O_RDONLY || flags & O_CREAT))
+    if (opened->kind == LEAT__WORLD_FOLDER && (access != O_RDONLY || flags & (O_CREAT | O_TRUNC)))
         return -EISDIR;
     if (opened->kind != LEAT__WORLD_FOLDER && flags & O_DIRECTORY)
         return -ENOTDIR;
@@ -250,7 +273,7 @@ static int open_node(struct leat__node *opened, int flags)
         return -ELOOP;
     if (opened->kind == LEAT__WORLD_NAME)
         return -ENXIO;
-    if (flags & O_TRUNC && access != O_RDONLY)
+    if (flags & O_TRUNC) /* for reading alone too: Linux does so */
         opened->bytes = 0;
     open = leat__world_open_new(LEAT__WORLD_OPEN_NODE, flags);
     open->node = opened;
@@ -258,12 +281,24 @@ static int open_node(struct leat__node *opened, int flags)
     return leat__world_fd_new(open);
 }
 
+/* A name to be made can't end in a slash, whatever stands there. */
+static int check_new_name(int dir_fd, const char *path)
+{
+    struct place place;
+    bool slash;
+    int err = find_itself(dir_fd, path, &place, &slash);
+
+    return slash && (err || place.bytes > 0) ? (err ? err : -EISDIR) : 0;
+}
+
 int leat__world_openat(int dir_fd, const char *path, int flags, unsigned mode)
 {
     struct place place;
     bool excl = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
-    int err = find(dir_fd, path, !(flags & O_NOFOLLOW) && !excl, &place);
+    int err = flags & O_CREAT ? check_new_name(dir_fd, path) : 0;
 
+    if (!err)
+        err = find(dir_fd, path, !(flags & O_NOFOLLOW) && !excl, &place);
     if (err)
         return err;
     if (place.found && excl)
@@ -271,8 +306,6 @@ int leat__world_openat(int dir_fd, const char *path, int flags, unsigned mode)
     if (!place.found) {
         if (!(flags & O_CREAT))
             return -ENOENT;
-        if (place.slash)
-            return -EISDIR;
         if (leat__world.open_count == LEAT__WORLD_FDS_MAX)
             return -EMFILE;
         place.found = make_node(LEAT__WORLD_FILE, mode & ~022u);
@@ -297,6 +330,8 @@ int leat__world_file_read(struct leat__world_open *open, void *data, size_t byte
 {
     int err = (int64_t)offset < 0 ? -EINVAL : check_file(open, false);
 
+    if (err == -EISDIR && bytes == 0)
+        return 0; /* it is not asked */
     if (err)
         return err;
     if (offset >= open->node->bytes)

@@ -378,13 +378,15 @@ int leat__world_send(struct leat__world_socket *socket, const void *data, size_t
 {
     size_t sent;
 
+    if (is_local(socket) && (socket->shut_writing || socket->closed))
+        return -EPIPE; /* and a reset stays to be read */
     if (socket->error)
         return take_error(socket);
     if (socket->shut_writing)
         return -EPIPE;
     if (socket->state != LEAT__WORLD_CONNECTED)
         return is_local(socket) ? -ENOTCONN : -EPIPE;
-    if (socket->closed || (is_local(socket) && socket->peer->shut_reading))
+    if (socket->closed)
         return -EPIPE;
     if (socket->half_open || !socket->peer)
         return send_into_nothing(socket, bytes);
@@ -405,8 +407,11 @@ int leat__world_shutdown(struct leat__world_socket *socket, int how)
         return -ENOTCONN;
     if (socket->closed && !is_local(socket))
         return -ENOTCONN;
-    if (how == SHUT_RD || how == SHUT_RDWR)
+    if (how == SHUT_RD || how == SHUT_RDWR) {
         socket->shut_reading = true;
+        if (socket->peer && is_local(socket))
+            socket->peer->shut_writing = true; /* which it hears of at once */
+    }
     if (how == SHUT_WR || how == SHUT_RDWR) {
         socket->shut_writing = true;
         if (socket->peer && !socket->half_open)
@@ -512,7 +517,7 @@ unsigned leat__world_socket_events(const struct leat__world_socket *socket)
         return socket->queue ? POLLIN : 0u;
     if (socket->in.count > 0 || socket->ended || socket->shut_reading || socket->error)
         events |= POLLIN;
-    if (socket->ended)
+    if (socket->ended || socket->shut_reading)
         events |= POLLRDHUP;
     if (has_room(socket) || gone || socket->error || socket->shut_writing)
         events |= POLLOUT;

@@ -34,7 +34,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define SCRIPT_TEXT_MAX 4096
+#define SCRIPT_TEXT_MAX 8192
 
 struct script {
     const char    *name;
@@ -58,6 +58,9 @@ void script_register(struct script *script);
 
 /* All scripts, sorted by name. */
 struct script *script_first(void);
+
+/* One that a seed writes. */
+void script_random(struct script *script, uint64_t seed);
 
 /* ---- what a script notes ---- */
 

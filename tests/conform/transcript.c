@@ -46,7 +46,7 @@ static char *recorded(void)
     return all;
 }
 
-static bool same(const char *got, const char *want, const char *where)
+bool transcript_same(const char *got, const char *want, const char *where)
 {
     const char *script = "";
     int script_bytes = 0;
@@ -83,7 +83,7 @@ bool transcript_check(const char *got, const char *where)
         if (out)
             fclose(out);
     }
-    held = same(got, want, where);
+    held = transcript_same(got, want, where);
     free(want);
     return held;
 }

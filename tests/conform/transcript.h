@@ -16,4 +16,7 @@ int transcript_run(void *arg);
  * `where` is what the report calls it. */
 bool transcript_check(const char *got, const char *where);
 
+/* The two must be the same; as transcript_check. */
+bool transcript_same(const char *got, const char *want, const char *where);
+
 #endif
