@@ -170,10 +170,12 @@ LEAT_API const struct leat_sim_test *leat_sim_test_next(const struct leat_sim_te
 LEAT_API LEAT_MUST_CHECK int leat_sim_test_run(const struct leat_sim_test *test,
                                                bool (*failed)(void));
 
-/* Run those whose "suite.name" contains each argument that is no option:
- *   --seeds N  N seeds in all, in equal parts    --seed N  from this one on
- *   --hashes   print the trace hash of every hundredth seed
- *   --list     only their names
+/* Run those whose "suite.name" contains each argument that is no option; one with a dot in it is a
+ * whole name:
+ *   --seeds N   N seeds in all, in equal parts    --seed N  from this one on
+ *   --as-found  what fails is not tried anew with less
+ *   --hashes    print the trace hash of every hundredth seed
+ *   --list      only their names
  * Prints `sim seeds=N fail=N truncated=0 ...`. Returns the exit status: 1 when one failed. */
 LEAT_API int leat_sim_main(int argc, char **argv);
 

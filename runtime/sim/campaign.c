@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 /* A seed that takes longer spins between two decision points, or is much too large. */
-#define SEED_SECONDS 60
+#define SEED_SECONDS 20
 
 /* Of the child, in memory that both have. */
 struct shared {
@@ -208,7 +208,7 @@ int leat__sim_seeds(const struct leat__sim_job *job, uint64_t first, uint64_t co
 
         report->result = -ENOTRECOVERABLE;
         snprintf(report->text, sizeof report->text, "the process %s%s\n",
-                 by == SIGALRM ? "came to no decision point for a minute"
+                 by == SIGALRM ? "came to no decision point for twenty seconds"
                  : by          ? "was killed by a signal: "
                                : "ended by itself",
                  by && by != SIGALRM ? strsignal(by) : "");

@@ -108,6 +108,7 @@ static void make_ready(struct leat__vthread *vthread, bool timed_out)
     vthread->state = LEAT__VTHREAD_READY;
     vthread->timed_out = timed_out;
     vthread->on = NULL;
+    vthread->waits_since = S.points;
     if (leat__sim_strategy_preempts(vthread) && leat__sim_budget > 1) {
         S.budget_given -= leat__sim_budget - 1;
         leat__sim_budget = 1;
@@ -199,6 +200,7 @@ static void go_on_with(struct leat__vthread *next)
     if (next == before)
         return;
     before->saved_errno = errno;
+    before->waits_since = S.points;
     if (exceptions)
         before->exceptions = leat__exceptions_take(exceptions);
     S.running = S.me = next;
@@ -234,10 +236,8 @@ static struct leat__vthread *pick(enum leat__sim_why why)
     }
     next = count == 1 ? ready[0] : leat__sim_strategy_next(ready, count, why);
     S.decisions++;
-    if (next != S.running) {
-        S.turn_began = S.points;
+    if (next != S.running)
         leat__sim_trace("runs", next->id);
-    }
     leat__sim_budget = S.budget_given = leat__sim_strategy_budget();
     return next;
 }
@@ -330,6 +330,7 @@ int leat__sim_thread_start(struct leat__vthread **ret, const char *name, void (*
     vthread->fn = fn;
     vthread->arg = arg;
     vthread->deadline = LEAT_NEVER;
+    vthread->waits_since = S.points;
     leat__context_make(&vthread->context, vthread->stack, vthread_main, vthread);
     S.threads[id] = vthread;
     if (id == S.thread_count)

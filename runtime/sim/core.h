@@ -27,6 +27,7 @@ struct leat__vthread {
     const char              *what;
     leat_time                deadline;
     uint64_t                 priority; /* PCT: higher runs */
+    uint64_t                 waits_since; /* points when it could run and did not */
     struct leat__context     context;
     struct leat__stack      *stack;
     void (*fn)(void *arg);
@@ -75,7 +76,6 @@ struct leat__sim {
     uint64_t                 lowest; /* PCT: the next priority below all others */
     uint64_t                 change[2];
     unsigned                 victim;
-    uint64_t                 turn_began; /* points when the running one was chosen over others */
     /* trace */
     uint64_t                 hash;
     struct leat__sim_line    lines[LEAT__SIM_TRACE_LINES];

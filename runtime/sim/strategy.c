@@ -74,17 +74,28 @@ static struct leat__vthread *after(struct leat__vthread *const *ready, unsigned 
     return ready[0];
 }
 
+/* Who could run for longer than is fair, and for the longest time; or NULL. */
+static struct leat__vthread *overdue(struct leat__vthread *const *ready, unsigned count)
+{
+    struct leat__vthread *found = NULL;
+
+    for (unsigned i = 0; i < count; i++)
+        if (ready[i] != S.running && S.points - ready[i]->waits_since > FAIR_POINTS &&
+            (!found || ready[i]->waits_since < found->waits_since))
+            found = ready[i];
+    return found;
+}
+
 struct leat__vthread *leat__sim_strategy_next(struct leat__vthread *const *ready, unsigned count,
                                               enum leat__sim_why why)
 {
     struct leat__vthread *me = S.running, *next;
-    bool unfair = S.points - S.turn_began > FAIR_POINTS;
-
     switch (S.config.strategy) {
     case LEAT__SIM_PCT:
-        if (unfair || why == LEAT__SIM_YIELD || changes())
+        next = overdue(ready, count);
+        if (next || why == LEAT__SIM_YIELD || changes())
             demote(me);
-        return highest(ready, count);
+        return next ? next : highest(ready, count);
     case LEAT__SIM_ROUND_ROBIN:
         return after(ready, count, me->id);
     case LEAT__SIM_STARVE:

@@ -84,6 +84,8 @@ static void tell(const char *name, const struct leat_sim_report *report)
             name ? ": " : "", report->seed, report->text, report->again);
 }
 
+static bool as_found; /* by leat_sim_main's option: nothing smaller is looked for */
+
 /* The lines of the file LEAT_SIM_SEEDS: "suite.name 17:workers=2  # why". */
 static int run_kept(const struct leat__sim_job *job, const struct leat_sim_options *options,
                     struct leat_sim_report *report)
@@ -123,6 +125,8 @@ int leat__sim_campaign(const struct leat__sim_job *job, const struct leat_sim_op
     tell(options->name, report);
     if (options->here || (only && *only))
         abort(); /* what it broke is in this process */
+    if (as_found)
+        return err;
     leat__sim_shrink(job, options->with, options->faults, report);
     fprintf(stderr, "leat: the smallest that fails likewise: %s\n", report->again);
     return err;
@@ -203,16 +207,19 @@ int leat_sim_test_run(const struct leat_sim_test *test, bool (*failed)(void))
 
 struct wanted {
     uint64_t seeds, seed;
-    bool     hashes, list;
+    bool     hashes, list, as_found;
     char   **names;
     int      count;
 };
 
 static bool is_wanted(const struct wanted *wanted, const char *name)
 {
-    for (int i = 0; i < wanted->count; i++)
-        if (!strstr(name, wanted->names[i]))
+    for (int i = 0; i < wanted->count; i++) {
+        const char *part = wanted->names[i];
+
+        if (strchr(part, '.') ? strcmp(name, part) != 0 : !strstr(name, part))
             return false;
+    }
     return true;
 }
 
@@ -237,6 +244,8 @@ static bool parse(struct wanted *wanted, int argc, char **argv)
             wanted->hashes = true;
         else if (strcmp(argv[i], "--list") == 0)
             wanted->list = true;
+        else if (strcmp(argv[i], "--as-found") == 0)
+            wanted->as_found = true;
         else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc)
             wanted->seeds = strtoull(argv[++i], NULL, 0);
         else if (strcmp(argv[i], "--seed") == 0 && i + 1 < argc)
@@ -256,10 +265,12 @@ int leat_sim_main(int argc, char **argv)
     uint64_t seeds = 0, points = 0, count = 0, failed = 0;
 
     if (!parse(&wanted, argc, argv)) {
-        fprintf(stderr, "usage: %s [--seeds N] [--seed N] [--hashes] [--list] [NAME...]\n",
+        fprintf(stderr,
+                "usage: %s [--seeds N] [--seed N] [--as-found] [--hashes] [--list] [NAME...]\n",
                 program_invocation_short_name);
         return 2;
     }
+    as_found = wanted.as_found;
     for (const struct leat_sim_test *test = tests; test; test = test->next)
         count++;
     for (const struct leat_sim_test *test = tests; test; test = test->next) {
