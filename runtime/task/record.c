@@ -157,7 +157,8 @@ int leat__record_run(struct leat__record *record, struct leat__self *self)
 
     leat__lock(&record->lock);
     record->status = LEAT_TASK_STARTED;
-    if (record->holds & LEAT__HOLD_HANDLE) {
+    /* also for one that was cancelled by a handle that is forgotten by now */
+    if ((record->holds & LEAT__HOLD_HANDLE) || record->cancelled) {
         enter_cell(&cell, self);
         /* relaxed: nobody else sees it before the lock is free */
         store_relaxed(&cell.ended, record->cancelled);

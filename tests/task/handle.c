@@ -275,6 +275,32 @@ LEAT_TEST_TASK(handle, forgotten_handles_cost_nothing_and_are_stale)
     expect_lt(leat__runtime_current()->records.made, 5000);
 }
 
+static int sleep_for_an_hour(void *arg)
+{
+    (void)arg;
+    return leat_sleep(LEAT_HOUR);
+}
+
+static void note_result(void *arg, int result)
+{
+    *(int *)arg = result;
+}
+
+LEAT_TEST_TASK(handle, a_cancel_before_the_start_holds_though_the_handle_is_forgotten)
+{
+    struct leat_task task;
+    int result = 0;
+    LEAT_SCOPE(scope, .on_error = LEAT_COLLECT);
+
+    assert_ok(leat_spawn_handle(&scope, &task, sleep_for_an_hour, NULL,
+                                LEAT_TASK_OPTIONS(.on_done = note_result,
+                                                  .on_done_arg = &result)));
+    expect_ok(leat_task_cancel(task));
+    leat_task_forget(task);
+    expect_err(leat_scope_join(&scope), -ECANCELED);
+    expect_err(result, -ECANCELED);
+}
+
 static void *forget_on_a_thread(void *arg)
 {
     struct leat_task *tasks = arg;
