@@ -20,14 +20,70 @@
 #include <leat/testing.h>
 
 #include <errno.h>
+#include <string.h>
 
-#define SCENARIO(name)             LEAT_TEST_SIM(scenario, name, .seeds = 200)
-#define SCENARIO_WITH_FAULTS(name) LEAT_TEST_SIM(scenario, name, .seeds = 200, .faults = true)
+#define SCENARIO(name)             SCENARIO_OF(name, .seeds = 200)
+#define SCENARIO_WITH_FAULTS(name) SCENARIO_OF(name, .seeds = 200, .faults = true)
+
+/* With options of leat_sim_run. */
+#define SCENARIO_OF(name, ...)                                                                     \
+    static void name##_is_run(void);                                                               \
+    LEAT_TEST_SIM(scenario, name, __VA_ARGS__)                                                     \
+    {                                                                                              \
+        leat_time end = leat_after(SCENARIO_NS_MAX);                                               \
+                                                                                                   \
+        name##_is_run();                                                                           \
+        leat_sim_expect(leat_now() < end);                                                         \
+    }                                                                                              \
+    static void name##_is_run(void)
+
+/* Virtual time that none takes, unless a wake is lost and only a limit of LONG ends the wait. */
+#define SCENARIO_NS_MAX (20000 * LEAT_HOUR)
+#define LONG            (100000 * LEAT_HOUR)
 
 /* Is this an error that a seed's faults explain? */
 static inline bool is_fault(int err)
 {
     return leat_sim_has_faults() && (err == -ENOMEM || err == -EAGAIN || err == -EIO);
+}
+
+/* Memory that nobody uses any more is filled with this, and is to stay so. */
+#define GRAVE 0xa5
+
+static inline void bury(void *at, size_t bytes)
+{
+    memset(at, GRAVE, bytes);
+}
+
+static inline bool is_at_rest(const void *at, size_t bytes)
+{
+    const unsigned char *from = at;
+
+    for (size_t i = 0; i < bytes; i++)
+        if (from[i] != GRAVE)
+            return false;
+    return true;
+}
+
+/* For LEAT_LIMIT: none, one that has passed already, or one that ends some of what waits. */
+static inline leat_time draw_limit(void)
+{
+    switch (leat_sim_choose(4)) {
+    case 0: return (leat_time)leat_sim_choose(3) * LEAT_USEC;
+    case 1: return (leat_time)leat_sim_choose(1000) * LEAT_USEC;
+    default: return LONG;
+    }
+}
+
+/* Nothing, or what lets others run, for up to a millisecond. Its error is the next call's too. */
+static inline void dwell(void)
+{
+    switch (leat_sim_choose(6)) {
+    case 0: leat_yield(); break;
+    case 1: (void)leat_sleep((leat_time)leat_sim_choose(1000) * LEAT_USEC); break;
+    case 2: leat_sim_point(); break;
+    default: break;
+    }
 }
 
 #endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* Tasks that compute and never suspend: what is queued behind them runs elsewhere while a worker is
+ * free, pinned tasks and timers run as soon as theirs is, and a wheel of hundreds of timers that
+ * are due at once fires each, however many are taken off it meanwhile. */
+#include "sim/scenarios/scenario.h"
+
+static uint32_t ended, hogging;
+static leat_time until;
+
+static void compute_until(leat_time when)
+{
+    while (leat_now() < when)
+        ;
+}
+
+/* ---- with a worker to spare nobody waits for as long as the hog computes ---- */
+
+static int hogs(void *arg)
+{
+    leat_time length = (leat_time)(uintptr_t)arg;
+
+    hogging++;
+    compute_until(leat_now() + length);
+    hogging--;
+    ended++;
+    return 0;
+}
+
+#define PATIENCE (5 * LEAT_MSEC)
+
+static leat_time asked_at[101], longest;
+
+static int answers(void *arg)
+{
+    leat_time waited = leat_now() - asked_at[(uintptr_t)arg];
+
+    longest = waited > longest ? waited : longest;
+    ended++;
+    return 0;
+}
+
+/* Queues work behind itself, in either queue, and then computes for long. */
+static int queues_and_hogs(void *arg)
+{
+    uint32_t count = (uint32_t)(uintptr_t)arg;
+    leat_time length = 3 * PATIENCE;
+    LEAT_SCOPE(scope);
+
+    for (uintptr_t i = 0; i < count; i++) {
+        asked_at[i] = leat_now();
+        (void)leat_spawn(&scope, answers, (void *)i);
+        if (leat_sim_choose(8) == 0)
+            leat_yield();
+    }
+    hogging++;
+    compute_until(leat_now() + length);
+    hogging--;
+    return leat_scope_join(&scope);
+}
+
+static int short_turns(void *arg)
+{
+    (void)arg;
+    for (uint32_t i = 0; i < 20; i++)
+        leat_yield();
+    return 0;
+}
+
+static int idles(void *arg)
+{
+    (void)arg;
+    while (leat_now() < until)
+        if (leat_sleep((leat_time)(1 + leat_sim_choose(2000)) * LEAT_USEC) != 0)
+            break;
+    return 0;
+}
+
+static unsigned worker_count(void)
+{
+    struct leat_stats stats;
+
+    leat_sim_expect(leat_stats_read(&stats) == 0);
+    return stats.workers;
+}
+
+/* What is promised is time, so the machine is one that is fair to its threads. */
+SCENARIO_OF(work_behind_a_hog, .seeds = 200,
+            .with = "strategy=0,interval=2,tick=1000")
+{
+    uint32_t count = 1 + leat_sim_size() / 4;
+
+    ended = hogging = 0;
+    longest = 0;
+    until = leat_now() + 3 * PATIENCE;
+    LEAT_SCOPE(scope);
+    for (uint32_t i = leat_sim_choose(4); i > 0; i--)
+        leat_sim_expect(leat_spawn(&scope, idles, NULL) == 0);
+    for (uint32_t i = leat_sim_choose(4); i > 0; i--)
+        leat_sim_expect(leat_spawn(&scope, short_turns, NULL) == 0);
+    leat_sim_expect(leat_spawn(&scope, queues_and_hogs, (void *)(uintptr_t)count) == 0);
+    if (leat_sim_choose(2))
+        (void)leat_sleep((leat_time)leat_sim_choose(1000) * LEAT_USEC);
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+    leat_sim_expect(ended == count);
+    if (worker_count() > 1)
+        leat_sim_expect(longest < 2 * PATIENCE);
+}
+
+/* ---- pinned tasks stay where they are ---- */
+
+static int pinned_visits(void *arg)
+{
+    int worker = leat_worker();
+
+    (void)arg;
+    for (uint32_t i = 0; i < 1 + leat_sim_size() / 4; i++) {
+        dwell();
+        leat_sim_expect(leat_worker() == worker);
+    }
+    ended++;
+    return 0;
+}
+
+SCENARIO(pinned)
+{
+    uint32_t count = 1 + leat_sim_size() / 4;
+
+    ended = hogging = 0;
+    {
+        LEAT_SCOPE(scope);
+
+        for (uint32_t i = 0; i < count; i++)
+            leat_sim_expect(leat_spawn_opt(&scope, pinned_visits, NULL,
+                                           LEAT_TASK_OPTIONS(.pinned = true)) == 0);
+        for (uint32_t i = leat_sim_choose(3); i > 0; i--, count++)
+            leat_sim_expect(leat_spawn(&scope, hogs, (void *)(uintptr_t)LEAT_MSEC) == 0);
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+    }
+    leat_sim_expect(ended == count);
+}
+
+/* ---- hundreds of timers of one instant, of which some are taken off again ---- */
+
+#define CROWD 400
+
+static struct leat_task crowd[CROWD];
+static bool cancelled[CROWD];
+static leat_time due;
+
+static int sleeps_with_the_others(void *arg)
+{
+    uint32_t me = (uint32_t)(uintptr_t)arg;
+    leat_time when = due + (leat_time)leat_sim_choose(3) * 4 * LEAT_MSEC;
+    int err = leat_sleep_until(when);
+
+    leat_sim_expect(err == 0 || (err == -ECANCELED && cancelled[me]));
+    if (!err) {
+        leat_sim_expect(leat_now() >= when);
+        leat_sim_expect(leat_now() < when + LEAT_SEC);
+    }
+    ended++;
+    return 0;
+}
+
+SCENARIO(timers_of_one_instant)
+{
+    uint32_t count = 4 * leat_sim_size(), out = leat_sim_choose(3) * leat_sim_choose(count);
+
+    ended = 0;
+    memset(cancelled, 0, sizeof cancelled);
+    due = leat_now() + (leat_time)(1 + leat_sim_choose(400)) * 50 * LEAT_MSEC;
+    LEAT_SCOPE(scope);
+    for (uintptr_t i = 0; i < count; i++)
+        leat_sim_expect(leat_spawn_handle(&scope, &crowd[i], sleeps_with_the_others, (void *)i,
+                                          NULL) == 0);
+    leat_sim_expect(leat_sleep(LEAT_MSEC) == 0);
+    if (leat_sim_choose(2))
+        leat_sim_expect(leat_sleep_until(due - LEAT_MSEC) == 0); /* they have been spread */
+    for (uint32_t i = 0; i < out; i++) {
+        uint32_t which = leat_sim_choose(count);
+
+        cancelled[which] = true;
+        leat_sim_expect(leat_task_cancel(crowd[which]) == 0);
+        if (leat_sim_choose(16) == 0)
+            leat_yield();
+    }
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+    leat_sim_expect(ended == count);
+}
