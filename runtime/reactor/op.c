@@ -196,22 +196,55 @@ static int submit_and_wait(struct leat__reactor *reactor, struct leat__op *op, i
     return 0;
 }
 
+/* ---- faults ---- */
+
+/* Returns true when the op is over with *ret. */
+static bool fault(struct leat__op *op, leat__fault_fn *hook, int *ret)
+{
+    struct leat__fault fault = { 0 };
+
+    hook(op, &fault);
+    if (fault.result < 0) {
+        if (op->code == LEAT__OP_CLOSE)
+            close(op->fd); /* as the kernel does: an error, and closed all the same */
+        *ret = fault.result;
+        return true;
+    }
+    if (fault.bytes_max > 0 && leat__op_has_bytes(op) && op->bytes > fault.bytes_max)
+        op->bytes = fault.bytes_max;
+    op->late = fault.late;
+    /* Nobody can cancel a shielded op, so holding it would be for ever. */
+    op->held = fault.cancel == LEAT__FAULT_CANCEL_WINS && leat__self()->shield == 0;
+    op->deaf = fault.cancel == LEAT__FAULT_CANCEL_LOSES;
+    op->crowded = fault.crowded;
+    op->not_yet = fault.not_yet;
+    if (fault.ring || fault.crowded || fault.not_yet || fault.late > 0 ||
+        fault.cancel != LEAT__FAULT_CANCEL_RACES)
+        op->direct = false;
+    return false;
+}
+
 /* ---- for select ---- */
 
 int leat__op_arm(struct leat__op *op, struct leat__ticket ticket)
 {
     struct leat__worker *worker = leat__worker_current();
     struct leat__reactor *reactor = reactor_here(worker);
-    int err;
+    leat__fault_fn *hook = load_acquire(&leat__fault_hook); /* pairs with leat__fault_set */
+    int err = 0;
 
+    if (__builtin_expect(hook != NULL, 0) && fault(op, hook, &err))
+        return err;
     leat__probe_count(&leat__worker_probe(worker)->ring_ops);
     op->reactor = reactor;
     op->ticket[0] = ticket;
     op->finished = false;
     store_relaxed(&op->state, LEAT__OP_FIRST); /* relaxed: nobody has the op yet */
-    leat__token_enter(&reactor->token);
-    err = reactor->kind->submit(reactor, op);
-    leat__token_leave(&reactor->token);
+    if (!op->held) {
+        leat__token_enter(&reactor->token);
+        err = reactor->kind->submit(reactor, op);
+        leat__token_leave(&reactor->token);
+    }
     return err;
 }
 
@@ -311,32 +344,6 @@ static __attribute__((noinline)) int run_on_worker(struct leat__op *op)
 static bool may_not_wait(const struct leat__op *op)
 {
     return (op->code == LEAT__OP_RECV || op->code == LEAT__OP_SEND) && op->flags & MSG_DONTWAIT;
-}
-
-/* Returns true when the op is over with *ret. */
-static bool fault(struct leat__op *op, leat__fault_fn *hook, int *ret)
-{
-    struct leat__fault fault = { 0 };
-
-    hook(op, &fault);
-    if (fault.result < 0) {
-        if (op->code == LEAT__OP_CLOSE)
-            close(op->fd); /* as the kernel does: an error, and closed all the same */
-        *ret = fault.result;
-        return true;
-    }
-    if (fault.bytes_max > 0 && leat__op_has_bytes(op) && op->bytes > fault.bytes_max)
-        op->bytes = fault.bytes_max;
-    op->late = fault.late;
-    /* Nobody can cancel a shielded op, so holding it would be for ever. */
-    op->held = fault.cancel == LEAT__FAULT_CANCEL_WINS && leat__self()->shield == 0;
-    op->deaf = fault.cancel == LEAT__FAULT_CANCEL_LOSES;
-    op->crowded = fault.crowded;
-    op->not_yet = fault.not_yet;
-    if (fault.ring || fault.crowded || fault.not_yet || fault.late > 0 ||
-        fault.cancel != LEAT__FAULT_CANCEL_RACES)
-        op->direct = false;
-    return false;
 }
 
 int leat__op_run(struct leat__op *op)

@@ -182,12 +182,15 @@ LEAT_TEST_TASK(walk, random_trees_are_like_find)
 {
     const char *dir = test_tempdir();
     unsigned seed = (unsigned)test_seed();
-    char base[8][512];
+    char base[8][512], next[528];
 
     snprintf(base[0], sizeof base[0], "%s", dir);
     for (int i = 1; i < 8; i++) {
-        snprintf(base[i], sizeof base[i], "%s/%c%d", base[(unsigned)rand_r(&seed) % (unsigned)i],
-                 "!-.0A~"[rand_r(&seed) % 6], i);
+        int length = snprintf(next, sizeof next, "%s/%c%d",
+                              base[(unsigned)rand_r(&seed) % (unsigned)i],
+                              "!-.0A~"[rand_r(&seed) % 6], i);
+
+        memcpy(base[i], next, (size_t)length + 1);
         mkdir(base[i], 0777);
     }
     for (int i = 0; i < 400; i++) {

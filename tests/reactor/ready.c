@@ -2,10 +2,14 @@
 /* Descriptors in a select: what is ready is seen, on either reactor and on plain threads, and the
  * operation that waited for it is gone when the select returns. */
 #include "harness/test.h"
+#include "reactor/fault.h"
 
 #include <leat/leat.h>
 
+#include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 typedef leat_chan(int) int_chan;
@@ -189,4 +193,123 @@ LEAT_TEST(select_fd, a_plain_thread_sees_it_and_its_channel)
     }
     leat_chan_destroy(&chan);
     close_pipe(ends);
+}
+
+/* ---- with faults at its operations ---- */
+
+static struct {
+    struct leat__fault fault;
+    int                nth; /* poll operation, from 0; -1: every one */
+    atomic_int         seen;
+} plan;
+
+static void harm_polls(const struct leat__op *op, struct leat__fault *ret)
+{
+    if (op->code == LEAT__OP_POLL) {
+        int number = atomic_fetch_add(&plan.seen, 1);
+
+        if (plan.nth < 0 || number == plan.nth)
+            *ret = plan.fault;
+    }
+}
+
+static void begin_harm(struct leat__fault fault, int nth)
+{
+    plan.fault = fault;
+    plan.nth = nth;
+    atomic_store(&plan.seen, 0);
+    leat__fault_set(harm_polls);
+}
+
+static int send_soon(void *arg)
+{
+    int_chan *chan = arg;
+    int err = leat_sleep(LEAT_MSEC), value = 7;
+
+    return err ? err : leat_send(chan, &value);
+}
+
+/* Two pipes and a channel, each of which becomes ready in turn. Returns the first error. */
+static int meet_each(void)
+{
+    int ends[2][2], value, found = 0, err = 0;
+    int_chan chan;
+    char byte;
+
+    open_pipe(ends[0]);
+    open_pipe(ends[1]);
+    if (leat_chan_open(&chan, .capacity = 1))
+        abort();
+    for (int i = 0; i < 3 && found >= 0; i++) {
+        LEAT_SCOPE(scope);
+
+        if (i < 2)
+            leat_spawn(&scope, write_soon, &ends[i][1]);
+        else
+            leat_spawn(&scope, send_soon, &chan);
+        found = leat_select(LEAT_READABLE(ends[0][0]), LEAT_READABLE(ends[1][0]),
+                            LEAT_RECV(&chan, &value));
+        if (found >= 0)
+            expect_eq(found, i);
+        else
+            err = found;
+        expect_ok(leat_scope_join(&scope)); /* so the byte is there, whatever was said of it */
+        if (i < 2)
+            expect_eq(read(ends[i][0], &byte, 1), 1);
+    }
+    leat_chan_destroy(&chan);
+    close_pipe(ends[0]);
+    close_pipe(ends[1]);
+    return err;
+}
+
+LEAT_TEST_TASK(select_fd, each_of_its_operations_may_fail)
+{
+    int polls;
+
+    begin_harm((struct leat__fault){ 0 }, -1); /* how many there are, unharmed */
+    expect_ok(meet_each());
+    polls = atomic_load(&plan.seen);
+    expect_ge(polls, 6);
+    for (int n = 0; n < polls; n++) {
+        begin_harm((struct leat__fault){ .result = -EIO }, n);
+        expect_err(meet_each(), -EIO);
+    }
+    leat__fault_set(NULL);
+}
+
+LEAT_TEST_TASK(select_fd, its_operations_may_be_late)
+{
+    begin_harm((struct leat__fault){ .late = 3 }, -1);
+    expect_ok(meet_each());
+    leat__fault_set(NULL);
+}
+
+LEAT_TEST_TASK(select_fd, its_operations_may_find_the_ring_crowded)
+{
+    begin_harm((struct leat__fault){ .crowded = true }, -1);
+    expect_ok(meet_each());
+    leat__fault_set(NULL);
+}
+
+/* Held: it comes back when it is cancelled, and not before. */
+LEAT_TEST_TASK(select_fd, an_operation_that_never_ends_is_got_back)
+{
+    int silent[2], value;
+    int_chan chan;
+
+    open_pipe(silent);
+    assert_ok(leat_chan_open(&chan, .capacity = 1));
+    begin_harm((struct leat__fault){ .cancel = LEAT__FAULT_CANCEL_WINS }, -1);
+    for (int i = 0; i < 20; i++) {
+        LEAT_SCOPE(scope);
+
+        leat_spawn(&scope, send_soon, &chan);
+        expect_eq(leat_select(LEAT_READABLE(silent[0]), LEAT_RECV(&chan, &value)), 1);
+        expect_eq(value, 7);
+        expect_ok(leat_scope_join(&scope));
+    }
+    leat__fault_set(NULL);
+    leat_chan_destroy(&chan);
+    close_pipe(silent);
 }
