@@ -58,6 +58,7 @@ struct leat_sim_options {
     bool        faults; /* a quarter of the seeds have some */
     bool        here;   /* in this process, which a failure then ends; else in a child, so that
                            what fn writes to memory is lost with it */
+    bool        brief;  /* of a failure only the report is made: nothing is printed or tried anew */
     const char *with;   /* fixed instead of drawn: "workers=2,strategy=1", see runtime/sim/sim.h */
     const char *name;   /* "suite.name", for reports and for the file that LEAT_SIM_SEEDS names */
     int       (*check)(void *arg); /* a root task after fn's; not 0: the seed failed */
@@ -175,6 +176,7 @@ LEAT_API LEAT_MUST_CHECK int leat_sim_test_run(const struct leat_sim_test *test,
  *   --seeds N   N seeds in all, in equal parts    --seed N  from this one on
  *   --as-found  what fails is not tried anew with less
  *   --hashes    print the trace hash of every hundredth seed
+ *   --hunt      a hundred seeds of each in turn, until one fails: which, and after how many
  *   --list      only their names
  * Prints `sim seeds=N fail=N truncated=0 ...`. Returns the exit status: 1 when one failed. */
 LEAT_API int leat_sim_main(int argc, char **argv);

@@ -120,7 +120,7 @@ int leat__sim_campaign(const struct leat__sim_job *job, const struct leat_sim_op
             err = leat__sim_seeds(job, first, options->seeds ? options->seeds : 1, options->with,
                                   options->faults, options->here, report);
     }
-    if (!report->text[0])
+    if (!report->text[0] || options->brief)
         return err;
     tell(options->name, report);
     if (options->here || (only && *only))
@@ -207,7 +207,7 @@ int leat_sim_test_run(const struct leat_sim_test *test, bool (*failed)(void))
 
 struct wanted {
     uint64_t seeds, seed;
-    bool     hashes, list, as_found;
+    bool     hashes, hunt, list, as_found;
     char   **names;
     int      count;
 };
@@ -235,6 +235,43 @@ static void print_hashes(const struct leat_sim_test *test, const char *name,
             printf("%s %" PRIu64 " %016" PRIx64 "\n", name, options->seed, report->hash);
 }
 
+#define HUNT_SEEDS 100
+
+/* Returns the exit status: 1 when one failed. */
+static int hunt(const struct wanted *wanted)
+{
+    static struct leat_sim_report report;
+    uint64_t seeds = 0, limit = wanted->seeds ? wanted->seeds : 1, first = 1;
+
+    for (; seeds < limit; first += HUNT_SEEDS) {
+        uint64_t before = seeds;
+
+        for (const struct leat_sim_test *test = tests; test && seeds < limit; test = test->next) {
+            struct leat_sim_options options = test->options;
+            char name[256];
+
+            snprintf(name, sizeof name, "%s.%s", test->suite, test->name);
+            if (!is_wanted(wanted, name))
+                continue;
+            options.report = &report;
+            options.brief = true;
+            options.seed = first;
+            options.seeds = HUNT_SEEDS;
+            if (run_test(test, &options) != 0) {
+                report.text[strcspn(report.text, "(\n")] = '\0';
+                printf("hunt seeds=%" PRIu64 " found=1 by=%s seed=%" PRIu64 " \"%s\"\n",
+                       seeds + report.seeds + 1, name, report.seed, report.text);
+                return 1;
+            }
+            seeds += report.seeds;
+        }
+        if (seeds == before)
+            break; /* none is wanted */
+    }
+    printf("hunt seeds=%" PRIu64 " found=0\n", seeds);
+    return 0;
+}
+
 static bool parse(struct wanted *wanted, int argc, char **argv)
 {
     int i = 1;
@@ -242,6 +279,8 @@ static bool parse(struct wanted *wanted, int argc, char **argv)
     for (; i < argc && argv[i][0] == '-'; i++) {
         if (strcmp(argv[i], "--hashes") == 0)
             wanted->hashes = true;
+        else if (strcmp(argv[i], "--hunt") == 0)
+            wanted->hunt = true;
         else if (strcmp(argv[i], "--list") == 0)
             wanted->list = true;
         else if (strcmp(argv[i], "--as-found") == 0)
@@ -266,11 +305,14 @@ int leat_sim_main(int argc, char **argv)
 
     if (!parse(&wanted, argc, argv)) {
         fprintf(stderr,
-                "usage: %s [--seeds N] [--seed N] [--as-found] [--hashes] [--list] [NAME...]\n",
+                "usage: %s [--seeds N] [--seed N] [--as-found] [--hashes] [--hunt] [--list] "
+                "[NAME...]\n",
                 program_invocation_short_name);
         return 2;
     }
     as_found = wanted.as_found;
+    if (wanted.hunt)
+        return hunt(&wanted);
     for (const struct leat_sim_test *test = tests; test; test = test->next)
         count++;
     for (const struct leat_sim_test *test = tests; test; test = test->next) {
