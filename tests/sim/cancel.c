@@ -84,3 +84,13 @@ LEAT_TEST(sim_cancel, one_sleep_is_one_suspension)
     expect_eq(report.suspensions, 1);
     expect_eq(report.seeds, 3);
 }
+
+/* A test that registers itself: the harness runs it, with its seeds. */
+LEAT_TEST_SIM(sim_registered, a_day_is_no_time, .seeds = 20)
+{
+    leat_time begin = leat_now();
+
+    leat_sim_expect(leat_sleep(24 * LEAT_HOUR) == 0);
+    leat_sim_expect(leat_now() - begin >= 24 * LEAT_HOUR);
+    expect_ge(leat_sim_size(), 1);
+}
