@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tasks in a ring that pass tokens on: nobody sends but for what was received, so an element that is
- * there and a receiver that sleeps stay as they are for good. With a deadline of an hour, which
+/* Tasks in a ring that pass tokens on: nobody sends but for what was received, so an element that
+ * is there and a receiver that sleeps stay as they are for good. With a deadline of an hour, which
  * nothing here takes, waits go the way of those that a timer can end. */
 #include "sim/scenarios/scenario.h"
 
