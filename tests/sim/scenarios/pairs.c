@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Channels in their special forms: one sender and one receiver, one element for good, elements that
- * are waited for until they are dealt with; and plain threads at both ends. */
+/* Channels in pairs, where each waits for the other: one sender and one receiver, elements that are
+ * waited for until they are dealt with, and plain threads at one end. */
 #include "sim/scenarios/scenario.h"
 
 static struct {
@@ -156,37 +156,6 @@ SCENARIO(work_that_is_done)
         leat_sim_expect(leat_scope_join(&scope) == 0);
     }
     leat_chan_free(p.there);
-}
-
-/* ---- one answer for good ---- */
-
-static int answers_once(void *arg)
-{
-    uint32_t number = 42;
-    int err = leat_chan_send(p.back, &number);
-
-    (void)arg;
-    leat_sim_expect(err == 0 || err == -EPIPE);
-    p.done += err == 0;
-    return 0;
-}
-
-SCENARIO(oneshots)
-{
-    uint32_t number = 0;
-
-    p.done = 0;
-    leat_sim_expect(make(&p.back, (struct leat_chan_options){ .oneshot = true }));
-    {
-        LEAT_SCOPE(scope);
-
-        for (uint32_t i = 0; i < 1 + leat_sim_choose(4); i++)
-            leat_sim_expect(leat_spawn(&scope, answers_once, NULL) == 0);
-        leat_sim_expect(leat_chan_recv(p.back, &number) == 0 && number == 42);
-        leat_sim_expect(leat_chan_recv(p.back, &number) == -EPIPE);
-        leat_sim_expect(leat_scope_join(&scope) == 0 && p.done == 1);
-    }
-    leat_chan_free(p.back);
 }
 
 /* ---- a close, while others send into a channel that nobody reads ---- */
