@@ -3,6 +3,7 @@
  * it goes round without asking the kernel, letting other tasks run in between; then it tells the
  * workers to ring, looks once more (wire.h, O3), and sleeps in the reactor until one does. */
 #include "procs/pool.h"
+#include "procs/ring.h"
 
 #include <leat/time.h>
 
@@ -30,9 +31,9 @@ static unsigned look(struct leat_procs *procs, bool listen, bool *busy)
     pthread_mutex_lock(&procs->lock);
     if (listen) {
         for (unsigned i = 0; i < procs->options.workers; i++)
-            if (procs->workers[i].ring) /* relaxed: the fence orders it */
-                store_relaxed(&procs->workers[i].ring->listening, 1);
-        fence_seq_cst(); /* O3: our listening before our look; pairs with ring_bell's */
+            if (procs->workers[i].ring)
+                leat__ring_listen(procs->workers[i].ring);
+        leat__rings_listened();
     }
     count = collect_all(procs);
     if (count > 0)

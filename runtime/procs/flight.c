@@ -3,6 +3,7 @@
  * a local and checked; see wire.h for the ring and pool.h for the invariants. */
 #include "procs/pool.h"
 #include "procs/reply.h"
+#include "procs/ring.h"
 
 #include <leat/time.h>
 
@@ -46,16 +47,13 @@ int leat__flight_post(struct leat__proc *worker, struct leat__job *job,
     slot->function = job->remote->leat__hash;
     slot->in_bytes = job->in_bytes;
     slot->in_file = job->file >= 0;
-    store_release(&slot->state, LEAT__SLOT_POSTED); /* O1 */
     job->state = LEAT__JOB_POSTED;
     job->worker = worker;
     worker->count++;
     worker->live++;
     worker->jobs++;
     procs->flights++;
-    fence_seq_cst(); /* O3: our POSTED before our look at whether the worker sleeps */
-    if (load_relaxed(&worker->ring->asleep)) { /* relaxed: the fence orders it */
-        store_relaxed(&worker->ring->asleep, 0); /* relaxed: a wake too many is harmless */
+    if (leat__ring_post(worker->ring, slot)) {
         if (wakes->count == sizeof wakes->word / sizeof wakes->word[0])
             leat__wakes_run(wakes);
         wakes->word[wakes->count++] = &worker->ring->asleep;
@@ -76,10 +74,7 @@ static struct leat__job *take_job(struct leat__proc *worker, struct leat__flight
 
 static bool take_back(struct leat__proc *worker, struct leat__flight *flight)
 {
-    uint32_t state = LEAT__SLOT_POSTED;
-
-    /* relaxed: the worker looks at nothing but what POSTED released already */
-    if (!cas_relaxed(&slot_of(worker, flight)->state, &state, LEAT__SLOT_WITHDRAWN))
+    if (!leat__ring_take_back(slot_of(worker, flight)))
         return false;
     take_job(worker, flight);
     return true;
@@ -219,8 +214,7 @@ unsigned leat__flight_collect(struct leat__proc *worker)
 
     while (worker->count > 0) {
         struct leat__flight *flight = flight_at(worker, 0);
-        /* acquire: O2; and EMPTY pairs with the worker's release: it has left the slot */
-        uint32_t state = load_acquire(&slot_of(worker, flight)->state);
+        uint32_t state = leat__ring_state(slot_of(worker, flight));
 
         if (flight->job ? state != LEAT__SLOT_DONE : state != LEAT__SLOT_EMPTY)
             break;

@@ -11,6 +11,7 @@
 #include "procs/jail.h"
 #include "procs/remote.h"
 #include "procs/reply.h"
+#include "procs/ring.h"
 
 #include <leat/time.h>
 
@@ -43,22 +44,14 @@ struct worker {
 
 /* ---- telling and waiting ---- */
 
-static void ring_bell(struct worker *worker)
+/* The slot is the program's; it may be asleep. */
+static void give_back(struct worker *worker, struct leat__slot *slot, enum leat__slot_state state)
 {
-    fence_seq_cst(); /* O3: our DONE before our look at whether the program sleeps */
-    if (!load_relaxed(&worker->ring->listening)) /* relaxed: the fence orders it */
+    if (!leat__ring_finish(worker->ring, slot, state))
         return;
-    store_relaxed(&worker->ring->listening, 0); /* relaxed: an extra ring is harmless */
     /* A full pipe rings all the same. Without it nobody would hear of us again. */
     if (write(worker->bell, "", 1) < 0 && errno != EAGAIN && errno != EINTR)
         _exit(LEAT__WORKER_CUT_OFF);
-}
-
-static bool is_for_us(struct leat__slot *slot)
-{
-    uint32_t state = load_acquire(&slot->state); /* acquire: O1 */
-
-    return state == LEAT__SLOT_POSTED || state == LEAT__SLOT_WITHDRAWN;
 }
 
 static void await_slot(struct worker *worker, struct leat__slot *slot)
@@ -66,26 +59,22 @@ static void await_slot(struct worker *worker, struct leat__slot *slot)
     struct leat__ring *ring = worker->ring;
     leat_time end;
 
-    if (is_for_us(slot))
+    if (leat__ring_is_for_worker(slot))
         return;
     end = leat_now() + (worker->spin ? SPIN : SPIN / 10);
     do {
         for (int i = 0; i < 32; i++) {
             cpu_relax();
-            if (is_for_us(slot)) {
+            if (leat__ring_is_for_worker(slot)) {
                 worker->spin = true;
                 return;
             }
         }
     } while (leat_now() < end);
     worker->spin = false;
-    for (;;) {
-        store_relaxed(&ring->asleep, 1); /* relaxed: the fence orders it */
-        fence_seq_cst();                 /* O3: pairs with leat__worker_post's */
-        if (is_for_us(slot))
-            break;
+    while (leat__ring_doze(ring, slot)) {
         leat__futex_shared_wait(&ring->asleep, 1);
-        if (is_for_us(slot))
+        if (leat__ring_is_for_worker(slot))
             break;
     }
     store_relaxed(&ring->asleep, 0); /* relaxed: a wake too many is harmless */
@@ -170,19 +159,16 @@ static _Noreturn void serve(struct worker *worker)
 {
     for (unsigned index = 0;; index = (index + 1) % LEAT__PROCS_SLOTS) {
         struct leat__slot *slot = &worker->ring->slots[index];
-        uint32_t state = LEAT__SLOT_POSTED;
 
         await_slot(worker, slot);
-        /* acquire: O1; release: nothing, the program reads it only after our death */
-        if (cas_acquire(&slot->state, &state, LEAT__SLOT_RUNNING)) {
+        if (leat__ring_begin(slot)) {
             run(worker, index);
-            store_release(&slot->state, LEAT__SLOT_DONE); /* O2 */
+            give_back(worker, slot, LEAT__SLOT_DONE);
         } else {
             if (slot->in_file)
                 close(receive_file(worker, slot->number));
-            store_release(&slot->state, LEAT__SLOT_EMPTY); /* the slot is the program's again */
+            give_back(worker, slot, LEAT__SLOT_EMPTY);
         }
-        ring_bell(worker);
     }
 }
 
