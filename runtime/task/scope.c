@@ -183,6 +183,9 @@ static void park_for_children(struct leat__scope *scope)
 
     leat__self_reason(self, &joining, scope->name);
     self->since = leat__worker_looked(leat__worker_current());
+    /* An earlier wait left its claim there, by which a walk would take this one for ended. relaxed:
+     * no wait is open; a cancel may leave its mark meanwhile, hence no plain store */
+    (void)fetch_and_relaxed(&self->waiter->word, ~LEAT__WORD_STATE);
     leat__park(leat__join_commit, scope);
     self->reason = NULL;
 }
