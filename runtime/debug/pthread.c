@@ -114,7 +114,10 @@ LEAT_API int pthread_mutex_trylock(pthread_mutex_t *mutex)
 LEAT_API int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
 {
     static LEAT_ATOMIC(void *) next;
-    int err = ((timed_fn *)find(&next, "pthread_mutex_timedlock"))(mutex, until);
+    int err;
+
+    wants(mutex);
+    err = ((timed_fn *)find(&next, "pthread_mutex_timedlock"))(mutex, until);
 
     if (!err)
         took(mutex, __builtin_return_address(0));
@@ -125,7 +128,10 @@ LEAT_API int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
                                      const struct timespec *until)
 {
     static LEAT_ATOMIC(void *) next;
-    int err = ((clock_fn *)find(&next, "pthread_mutex_clocklock"))(mutex, clock, until);
+    int err;
+
+    wants(mutex);
+    err = ((clock_fn *)find(&next, "pthread_mutex_clocklock"))(mutex, clock, until);
 
     if (!err)
         took(mutex, __builtin_return_address(0));

@@ -202,6 +202,8 @@ static void wait_for_children(struct leat__scope *scope)
 
         if (!child) {
             if (scope->spawned > 0 && !pinned && leat__look_due()) {
+                if (leat__held_watched())
+                    leat__held_yields();
                 leat__give_way(); /* time for the others; there may be more of ours after that */
                 continue;
             }
