@@ -59,16 +59,24 @@ struct leat__ring {
     _Alignas(128) LEAT_ATOMIC(uint32_t) asleep; /* the worker sleeps on it */
     _Alignas(128) LEAT_ATOMIC(uint32_t) listening; /* 1: ring the bell at what you finish */
     struct leat__slot slots[LEAT__PROCS_SLOTS];
-    /* From here on at multiples of any page. A worker cannot write to what comes in, nor into the
-     * guards: a job that runs over the end of its answer meets one before another job's. */
-    _Alignas(LEAT__PROCS_GUARD) unsigned char in[LEAT__PROCS_SLOTS][LEAT__PROCS_SLOT_BYTES];
+    /* From here on at multiples of any page, counted from the begin: a mapping has no greater
+     * alignment than a page. A worker cannot write to what comes in, nor into the guards: a job
+     * that runs over the end of its answer meets one before another job's. */
+    unsigned char to_page[LEAT__PROCS_GUARD - (2 + LEAT__PROCS_SLOTS) * 128];
+    unsigned char in[LEAT__PROCS_SLOTS][LEAT__PROCS_SLOT_BYTES];
     unsigned char guard[LEAT__PROCS_GUARD];
     struct leat__answer {
-        _Alignas(LEAT__PROCS_GUARD) unsigned char room[LEAT__PROCS_GUARD - LEAT__PROCS_SLOT_BYTES];
+        unsigned char room[LEAT__PROCS_GUARD - LEAT__PROCS_SLOT_BYTES];
         unsigned char data[LEAT__PROCS_SLOT_BYTES];
         unsigned char guard[LEAT__PROCS_GUARD];
     } out[LEAT__PROCS_SLOTS];
 };
+
+_Static_assert(offsetof(struct leat__ring, in) % LEAT__PROCS_GUARD == 0 &&
+                   offsetof(struct leat__ring, guard) % LEAT__PROCS_GUARD == 0 &&
+                   offsetof(struct leat__ring, out) % LEAT__PROCS_GUARD == 0 &&
+                   sizeof(struct leat__answer) % LEAT__PROCS_GUARD == 0,
+               "what is protected is whole pages");
 
 /* Which descriptors come with an order to start a worker, in this order. */
 enum leat__procs_fd {
