@@ -55,6 +55,7 @@ for cc in gcc clang; do
     done
     lto=-flto
     [ $cc != gcc ] || lto="-flto=$(nproc)"
+    rm -rf "$work/$cc-lto.d" # objects of sources that are there no more
     mkdir -p "$work/$cc-lto.d"
     # shellcheck disable=SC2086
     printf '%s\n' $sources tests/lib/moves.c | xargs -P "$(nproc)" -I{} sh -c "
