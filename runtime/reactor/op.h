@@ -120,6 +120,7 @@ struct leat__op {
     LEAT_ATOMIC(uint32_t) state;
     struct leat__reactor *reactor;   /* that has it, from submit on */
     struct leat__ticket   ticket[2]; /* of the first wait and of the second */
+    int                   nested;    /* 0, or 1 + a descriptor of io_uring's (uring.c) */
     struct leat__list     node;      /* in the reactor's queues; its owner's */
     struct leat__list     at_gate;   /* among the gate's waiters; under the gate's lock */
     struct leat__link     message;   /* in the reactor's inbox: please cancel */

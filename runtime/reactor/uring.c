@@ -34,6 +34,8 @@
 #include <liburing.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #define ENTRIES            256u
 #define COMPLETION_ENTRIES 1024u
@@ -118,7 +120,10 @@ static void fill(const struct uring *uring, struct io_uring_sqe *sqe, struct lea
         io_uring_prep_connect(sqe, op->fd, op->address, op->address_bytes);
         break;
     case LEAT__OP_POLL:
-        io_uring_prep_poll_add(sqe, op->fd, (unsigned)op->flags);
+        if (op->nested)
+            io_uring_prep_poll_add(sqe, op->nested - 1, POLLIN);
+        else
+            io_uring_prep_poll_add(sqe, op->fd, (unsigned)op->flags);
         break;
     }
     /* It was tried a moment ago: don't try again before the socket is ready. */
@@ -155,12 +160,21 @@ static bool ask_to_cancel(struct uring *uring, struct leat__op *op)
     return true;
 }
 
+/* Let go of the epoll instance that a poll is behind, if it is. */
+static void unnest(struct leat__op *op)
+{
+    if (op->nested)
+        close(op->nested - 1);
+    op->nested = 0;
+}
+
 static void uring_cancel(struct leat__reactor *reactor, struct leat__op *op)
 {
     struct uring *uring = uring_of(reactor);
 
     if (leat__list_linked(&op->node)) { /* I1: the kernel doesn't have it */
         leat__list_remove(&op->node);
+        unnest(op);
         (void)leat__op_complete(op, -ECANCELED);
     } else if (!ask_to_cancel(uring, op)) {
         leat__list_push_back(&uring->recalls, &op->node);
@@ -198,19 +212,56 @@ static void catch_up(struct uring *uring)
 
 /* ---- completing ---- */
 
-/* The kernel polls for POLLRDHUP unasked (IO_POLL_UNMASK) and says so. Where it is all that came,
- * it is left to stand: a poll begun anew would end at once. */
-static int outcome_of(const struct leat__op *op, int result)
+/* The kernel polls for POLLRDHUP unasked (IO_POLL_UNMASK). Where that alone came, a poll begun anew
+ * would end at once: it goes on behind an epoll instance, which knows what is asked. Without one
+ * it ends, and its caller sees what came. */
+static bool nest(struct uring *uring, struct leat__op *op)
+{
+    struct epoll_event event = { .events = (uint32_t)op->flags };
+    struct io_uring_sqe *sqe;
+
+    if (!op->nested) {
+        int fd = epoll_create1(EPOLL_CLOEXEC);
+
+        if (fd < 0)
+            return false;
+        if (epoll_ctl(fd, EPOLL_CTL_ADD, op->fd, &event) < 0) {
+            close(fd);
+            return false;
+        }
+        op->nested = fd + 1;
+    }
+    sqe = leat__list_empty(&uring->backlog) ? room(uring) : NULL;
+    if (sqe)
+        fill(uring, sqe, op);
+    else
+        leat__list_push_back(&uring->backlog, &op->node);
+    return true;
+}
+
+/* What a poll gives back. Returns false when it goes on. */
+static bool poll_ends(struct uring *uring, struct leat__op *op, int *result)
 {
     int asked = op->flags | POLLERR | POLLHUP | POLLNVAL;
 
-    return op->code == LEAT__OP_POLL && result > 0 && (result & asked) ? result & asked : result;
+    if (op->nested && *result > 0) {
+        struct pollfd entry = { .fd = op->fd, .events = (short)op->flags };
+
+        *result = poll(&entry, 1, 0) > 0 ? (unsigned short)entry.revents : POLLRDHUP;
+    }
+    if (*result > 0 && !(*result & asked) && nest(uring, op))
+        return false;
+    if (*result > 0 && *result & asked)
+        *result &= asked;
+    unnest(op);
+    return true;
 }
 
 static unsigned reap(struct uring *uring)
 {
     struct io_uring_cqe *cqe;
     unsigned head, seen = 0, readied = 0;
+    int result;
 
     io_uring_for_each_cqe(&uring->ring, head, cqe) {
         seen++;
@@ -222,7 +273,9 @@ static unsigned reap(struct uring *uring)
 
             leat__list_remove(&op->node); /* from recalls, or from nowhere (I1) */
             op->more = (cqe->flags & IORING_CQE_F_SOCK_NONEMPTY) != 0;
-            readied += leat__op_complete(op, outcome_of(op, cqe->res));
+            result = cqe->res;
+            if (op->code != LEAT__OP_POLL || poll_ends(uring, op, &result))
+                readied += leat__op_complete(op, result);
         }
     }
     io_uring_cq_advance(&uring->ring, seen);
@@ -371,7 +424,8 @@ static bool uring_doze(struct leat__poller *poller)
         IO_URING_READ_ONCE(*uring->ring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW))
         enter(uring);
     readied += reap(uring);
-    if (readied == 0 && leat__reactor_doze(&uring->reactor))
+    if (readied == 0 && io_uring_sq_ready(&uring->ring) == 0 &&
+        leat__list_empty(&uring->backlog) && leat__reactor_doze(&uring->reactor))
         return true; /* with the token, until it is roused: it needs no help */
     leat__token_leave(&uring->reactor.token);
     return false;

@@ -256,3 +256,22 @@ SCRIPT(select_sees_descriptors)
     note(script, "an end", leat_select(LEAT_READABLE(fds[0]), LEAT_AFTER(LEAT_SEC)));
     close(fds[0]);
 }
+
+/* That its peer sends no more makes a full socket no readier to be written to. */
+SCRIPT(select_of_a_full_socket_whose_peer_is_half_closed)
+{
+    char data[4096] = "";
+    int fds[2];
+
+    script_pair(script, fds);
+    while (write(fds[0], data, sizeof data) > 0)
+        continue;
+    note(script, "shutdown of the peer", shutdown(fds[1], SHUT_WR));
+    note(script, "writable or not", leat_select(LEAT_WRITABLE(fds[0]), LEAT_AFTER(2 * LEAT_MSEC)));
+    while (do_recv(fds[1], data, sizeof data, MSG_DONTWAIT) > 0)
+        continue;
+    note(script, "writable", leat_select(LEAT_WRITABLE(fds[0]), LEAT_AFTER(LEAT_MINUTE)));
+    note(script, "readable", leat_select(LEAT_READABLE(fds[0]), LEAT_AFTER(LEAT_MINUTE)));
+    close(fds[0]);
+    close(fds[1]);
+}
