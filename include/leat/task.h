@@ -145,8 +145,8 @@ LEAT_API int leat_spawn_with(struct leat_scope *scope, leat_task_fn *fn, const v
 
 /* Of those that could run, which comes first. No class waits for ever: while tasks of higher ones
  * are there all the time, a worker's turns still go to others, the oldest first: one of eight to
- * normal tasks, and to low ones at least one of 256. Ready tasks of the classes HIGH and LOW wait in
- * a queue of all workers, which takes a lock at each hand-over. Programs that use neither pay
+ * normal tasks, and to low ones at least one of 256. Ready tasks of the classes HIGH and LOW wait
+ * in a queue of all workers, which takes a lock at each hand-over. Programs that use neither pay
  * nothing. */
 enum leat_priority {
     LEAT_PRIORITY_NORMAL,
