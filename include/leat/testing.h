@@ -136,6 +136,9 @@ LEAT_API bool leat_sim_has_faults(void);
 /* Another thread may go on here: between two steps of the program's own that could race. */
 LEAT_API void leat_sim_point(void);
 
+/* Compute for so long: time passes, other threads run, and the caller's worker is held. */
+LEAT_API void leat_sim_compute(leat_time length);
+
 /* ---- tests that register themselves ---- */
 
 struct leat_sim_test {

@@ -16,6 +16,7 @@
 
 bool leat__sim_on;
 uint32_t leat__sim_budget;
+bool leat__sim_fine;
 struct leat__sim leat__sim;
 
 static struct leat__stacks stacks; /* of virtual threads; kept from one simulation to the next */
@@ -49,6 +50,12 @@ bool leat__sim_fault(uint32_t rate)
 leat_time leat__sim_now(void)
 {
     return S.now;
+}
+
+void leat__sim_pass(leat_time length)
+{
+    S.now = leat__time_add(S.now, length);
+    leat__sim_point();
 }
 
 leat_time leat__sim_tick(void)
@@ -391,6 +398,7 @@ static void first_main(void *arg)
     struct first *first = arg;
 
     first->result = first->fn(first->arg);
+    leat__sim_free_all();
     leat__sim_world_check();
 }
 
@@ -429,8 +437,9 @@ void leat__sim_once(int (*fn)(void *arg), void *arg, const struct leat__sim_conf
     leat__sim_budget = S.budget_given = leat__sim_strategy_budget();
     leat__sim_world_begin();
     leat__sim_on = true;
+    leat__sim_fine = config->fine;
     leat__context_switch(&S.base, &main_thread->context);
-    leat__sim_on = false;
+    leat__sim_on = leat__sim_fine = false;
     outcome->hash = S.hash;
     outcome->points = S.points;
     outcome->decisions = S.decisions;

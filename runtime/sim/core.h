@@ -84,6 +84,9 @@ struct leat__sim {
 
 extern struct leat__sim leat__sim;
 
+/* libc.c: nobody runs any more, and what was freed is looked at. */
+void leat__sim_free_all(void);
+
 /* core.c: leave the simulation for good, whatever runs in it. */
 _Noreturn void leat__sim_end_failed(void);
 

@@ -12,5 +12,6 @@
 #define realloc              leat__sim_realloc
 #define reallocarray         leat__sim_reallocarray
 #define aligned_alloc        leat__sim_aligned_alloc
+#define free(memory)         leat__sim_free(memory)
 
 #endif

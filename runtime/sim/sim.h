@@ -65,6 +65,7 @@ struct leat__sim_config {
     unsigned  capacity;   /* 1 to 64; for scenarios: of what has one */
     unsigned  size;       /* 1 to 100; for scenarios: how much they do; shrinking lowers it */
     bool      watch;      /* the watching thread runs too */
+    bool      fine;       /* relaxed loads and stores are decision points too */
     uint32_t  spurious;   /* futex waits that end for no reason */
     uint32_t  no_memory;  /* the runtime's allocations that fail */
     uint32_t  no_thread;  /* threads that can't be started */
@@ -123,6 +124,9 @@ leat_time leat__sim_now(void);
 
 /* The same for who asks the time as a program does: that takes a tick. */
 leat_time leat__sim_tick(void);
+
+/* Time passes, and others may run. */
+void leat__sim_pass(leat_time length);
 
 /* Call fn(arg) at `when`, or as soon as may be when that is past. It must not block, and runs as
  * nobody: no decision points, leat__worker_current() is NULL. Events of one instant come in the

@@ -144,8 +144,9 @@ void leat__sim_draw(struct leat__sim_config *config, uint64_t seed)
 {
     static const uint32_t intervals[] = { 1, 2, 5, 10, 30, 100 };
     static const leat_time ticks[] = { 50, 200, 1 * LEAT_USEC, 5 * LEAT_USEC, 20 * LEAT_USEC };
-    struct leat__random random;
+    struct leat__random random, other;
 
+    leat__random_init(&other, seed ^ UINT64_C(0x66696e65));
     leat__random_init(&random, seed ^ UINT64_C(0x6c656174));
     *config = (struct leat__sim_config){ .seed = seed, .steps_max = 5000000 };
     config->strategy = (enum leat__sim_strategy)leat__random_below(&random, LEAT__SIM_STRATEGIES);
@@ -158,6 +159,7 @@ void leat__sim_draw(struct leat__sim_config *config, uint64_t seed)
     config->capacity = 1 + leat__random_below(&random, leat__random_below(&random, 2) ? 3 : 64);
     config->size = 1 + leat__random_below(&random, leat__random_below(&random, 4) ? 10 : 100);
     config->watch = leat__random_below(&random, 4) == 0;
+    config->fine = leat__random_below(&other, 4) == 0;
     config->spurious = leat__random_below(&random, 4) == 0 ? 50 : 0;
     if (leat__random_below(&random, 4) > 0)
         return;

@@ -3,6 +3,8 @@
 #include "sim/campaign.h"
 #include "sim/override.h"
 
+#include "base/clamp.h"
+
 #include <leat/error.h>
 #include <leat/runtime.h>
 #include <leat/testing.h>
@@ -55,6 +57,17 @@ void leat_sim_point(void)
 {
     if (leat__sim_on)
         leat__sim_point();
+}
+
+#define PIECE (20 * LEAT_USEC)
+
+void leat_sim_compute(leat_time length)
+{
+    leat_time end = leat_after(length);
+
+    while (leat_now() < end)
+        if (leat__sim_on)
+            leat__sim_pass(leat__time_min(PIECE, end - leat__sim_now()));
 }
 
 /* ---- running ---- */

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* atomic.h as the simulation sees it: the macros of runtime/lockfree/atomic.h, with a decision
  * point before each operation that other threads may see in another order: each read-modify-write,
- * store that releases, load that acquires, and fence. Relaxed loads and stores are none: what they
- * race with is delimited by the others. First on the include path of libleat_sim. */
+ * store that releases, load that acquires, and fence. What relaxed loads and stores race with is
+ * delimited by the others, so they are points in some seeds only: they are many. First on the
+ * include path of libleat_sim. */
 #ifndef LEAT_SIM_SHIM_LOCKFREE_ATOMIC_H
 #define LEAT_SIM_SHIM_LOCKFREE_ATOMIC_H
 
 #include_next "lockfree/atomic.h"
 
 #include "sim/point.h"
+
+#undef load_relaxed
+#undef store_relaxed
+#define load_relaxed(p) (leat__sim_fine_point(), atomic_load_explicit((p), memory_order_relaxed))
+#define store_relaxed(p, v)                                                                        \
+    (leat__sim_fine_point(), atomic_store_explicit((p), (v), memory_order_relaxed))
 
 #undef load_acquire
 #undef load_seq_cst
