@@ -174,3 +174,47 @@ SCENARIO(selects)
     leat_chan_free(s.other);
     expect_all(choosers);
 }
+
+/* ---- questions and answers, as many as there are, so that none can wait for a close ---- */
+
+static int asks_or_answers(void *arg)
+{
+    struct leat_chan *from = arg ? s.chan : s.other, *to = arg ? s.other : s.chan;
+
+    for (uint32_t i = 0; i < s.each; i++) {
+        struct element element = { 0, i };
+        uint32_t kind = leat_sim_choose(3);
+        LEAT_LIMIT(kind == 0 ? LONG : LEAT_NEVER);
+
+        if (!arg)
+            leat_sim_expect(leat_chan_send(to, &element) == 0);
+        if (kind == 2)
+            leat_sim_expect(leat_select(leat_case_recv(from, &element), LEAT_AFTER(LONG)) == 0);
+        else
+            leat_sim_expect(leat_chan_recv(from, &element) == 0);
+        s.received[arg != NULL]++;
+        if (arg && kind == 2)
+            leat_sim_expect(leat_select(leat_case_send(to, &element), LEAT_AFTER(LONG)) == 0);
+        else if (arg)
+            leat_sim_expect(leat_chan_send(to, &element) == 0);
+    }
+    return 0;
+}
+
+SCENARIO(questions_and_answers)
+{
+    uint32_t pairs = 1 + leat_sim_choose(4);
+
+    begin();
+    leat_sim_expect(make(&s.chan, leat_sim_choose(2) ? leat_sim_capacity() : 0));
+    leat_sim_expect(make(&s.other, leat_sim_choose(2) ? leat_sim_capacity() : 0));
+    LEAT_SCOPE(scope);
+    for (uint32_t i = 0; i < pairs; i++) {
+        leat_sim_expect(leat_spawn(&scope, asks_or_answers, NULL) == 0);
+        leat_sim_expect(leat_spawn(&scope, asks_or_answers, &s) == 0);
+    }
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+    leat_sim_expect(s.received[0] == pairs * s.each && s.received[1] == pairs * s.each);
+    leat_chan_free(s.chan);
+    leat_chan_free(s.other);
+}

@@ -183,31 +183,34 @@ SCENARIO(results_one_by_one)
 
 /* ---- a scope that is cancelled hands out all its results too ---- */
 
+static int fails_at;
+
 static int naps(void *arg)
 {
     uint32_t me = (uint32_t)(uintptr_t)arg;
     int err = leat_sleep((leat_time)leat_sim_choose(300) * LEAT_USEC);
 
     s.ended[me] = true;
-    return err;
+    return !err && (int)me == fails_at ? -EPROTO : err;
 }
 
 SCENARIO(results_of_a_cancelled_scope)
 {
     struct leat_ended ended;
     uint32_t got = 0;
-    bool fails = leat_sim_choose(2);
+    bool ends = leat_sim_choose(2);
     int err;
 
     begin(leat_sim_size());
+    fails_at = (int)leat_sim_choose(2 * s.count);
     LEAT_SCOPE(scope, .keep = true);
     for (uintptr_t i = 0; i < s.count; i++)
         leat_sim_expect(leat_spawn(&scope, naps, (void *)i) == 0);
-    if (fails && leat_sleep((leat_time)leat_sim_choose(300) * LEAT_USEC) == 0)
+    if (ends && leat_sleep((leat_time)leat_sim_choose(300) * LEAT_USEC) == 0)
         leat_scope_cancel(&scope);
     while ((err = leat_scope_next(&scope, &ended)) == 0) {
         leat_sim_expect(s.ended[(uintptr_t)ended.arg]);
-        leat_sim_expect(ended.result == 0 || (fails && ended.result == -ECANCELED));
+        leat_sim_expect(ended.result == 0 || ended.result == -EPROTO || ended.result == -ECANCELED);
         got++;
     }
     leat_sim_expect(err == -ENODATA && got == s.count);

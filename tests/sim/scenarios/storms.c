@@ -93,12 +93,29 @@ static int waits_in_a_select(void)
     return 0;
 }
 
+static int takes_its_time(void *arg)
+{
+    *(bool *)arg = true;
+    (void)leat_sleep((leat_time)leat_sim_choose(100) * LEAT_USEC);
+    leat_sim_expect(*(bool *)arg);
+    return 0;
+}
+
+static int waits_for_a_call(void)
+{
+    bool under_way = false;
+    int err = leat_blocking(takes_its_time, &under_way);
+
+    under_way = false; /* nobody looks at it any more */
+    return err;
+}
+
 static int waits_somehow(void)
 {
     uint32_t number = 1;
     int err = 0, result;
 
-    switch (leat_sim_choose(8)) {
+    switch (leat_sim_choose(9)) {
     case 0: return leat_sleep((leat_time)leat_sim_choose(1000) * LEAT_USEC);
     case 1:
         err = leat_chan_send(s.chan, &number);
@@ -113,6 +130,7 @@ static int waits_somehow(void)
     case 5:
         err = leat_task_join(nodes[leat_sim_choose(s.nodes)].task, &result);
         return err == -ESRCH || err == -EDEADLK ? 0 : err;
+    case 6: return waits_for_a_call();
     default: return waits_for_locks();
     }
 }
@@ -120,7 +138,7 @@ static int waits_somehow(void)
 static int waits(void)
 {
     int err;
-    LEAT_LIMIT((leat_time)leat_sim_choose(3) * LEAT_MSEC);
+    LEAT_LIMIT(draw_limit());
 
     err = waits_somehow();
     leat_sim_expect(is_expected(err));

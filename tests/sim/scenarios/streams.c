@@ -258,6 +258,103 @@ SCENARIO(oneshots)
     leat_sim_expect(leat_scope_join(&scope) == 0);
 }
 
+/* ---- streams that are short, in channels of their own, gone with their last element ---- */
+
+#define SHORT 6
+
+static int sends_a_few(void *arg)
+{
+    for (uint32_t number = 1; number <= SHORT; number++) {
+        if (leat_sim_choose(4) == 0)
+            dwell();
+        leat_sim_expect(leat_chan_send(arg, &number) == 0);
+    }
+    return 0; /* the channel is gone */
+}
+
+static int receives_a_few(void *arg)
+{
+    struct leat_scope *scope = arg;
+
+    for (uint32_t i = 0; i < 1 + count / 10; i++) {
+        struct leat_chan *few;
+        uint32_t number;
+
+        leat_sim_expect(make(&few, (struct leat_chan_options){ .capacity = 1 + leat_sim_choose(3),
+                                                               .spsc = leat_sim_choose(2) }));
+        leat_sim_expect(leat_spawn(scope, sends_a_few, few) == 0);
+        for (uint32_t at = 1; at <= SHORT; at++) {
+            leat_sim_expect(leat_chan_recv(few, &number) == 0 && number == at);
+            if (leat_sim_choose(4) == 0)
+                dwell();
+        }
+        leat_chan_free(few);
+    }
+    return 0;
+}
+
+SCENARIO(short_streams)
+{
+    count = leat_sim_size();
+    LEAT_SCOPE(senders);
+    LEAT_SCOPE(receivers);
+    for (uint32_t i = 0; i < 1 + leat_sim_choose(4); i++)
+        leat_sim_expect(leat_spawn(&receivers, receives_a_few, &senders) == 0);
+    leat_sim_expect(leat_scope_join(&receivers) == 0);
+    leat_sim_expect(leat_scope_join(&senders) == 0);
+}
+
+/* ---- senders end when there is room, though nobody comes any more ---- */
+
+static uint32_t to_receive;
+
+static int sends_its_share(void *arg)
+{
+    (void)arg;
+    while (sent < count) {
+        uint32_t number = ++sent;
+
+        leat_sim_expect(leat_chan_send(chan, &number) == 0);
+    }
+    return 0;
+}
+
+static int receives_its_share(void *arg)
+{
+    (void)arg;
+    while (to_receive > 0) {
+        uint32_t number;
+
+        to_receive--;
+        if (leat_sim_choose(4) == 0)
+            dwell();
+        leat_sim_expect(leat_chan_recv(chan, &number) == 0);
+        received++;
+    }
+    return 0;
+}
+
+SCENARIO(leftovers)
+{
+    uint32_t capacity = leat_sim_capacity();
+
+    to_receive = leat_sim_size();
+    count = to_receive + capacity;
+    sent = received = 0;
+    leat_sim_expect(make(&chan, (struct leat_chan_options){ .capacity = capacity }));
+    {
+        LEAT_SCOPE(scope);
+
+        for (uint32_t i = 0; i < 1 + leat_sim_choose(4); i++)
+            leat_sim_expect(leat_spawn(&scope, sends_its_share, NULL) == 0);
+        for (uint32_t i = 0; i < 1 + leat_sim_choose(4); i++)
+            leat_sim_expect(leat_spawn(&scope, receives_its_share, NULL) == 0);
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+    }
+    leat_sim_expect(received + leat_chan_length(chan) == sent);
+    leat_chan_free(chan);
+}
+
 /* ---- one to all ---- */
 
 static struct leat_broadcast *broadcast;
