@@ -121,6 +121,55 @@ SCENARIO(handles)
     }
 }
 
+/* ---- handles that are forgotten while their scope ends ---- */
+
+static uint32_t open_scopes;
+
+static int naps_briefly(void *arg)
+{
+    dwell();
+    (void)arg;
+    return 0;
+}
+
+static int forgets(void *arg)
+{
+    (void)arg;
+    while (open_scopes > 0) {
+        leat_task_forget(s.task[leat_sim_choose(s.count)]);
+        if (leat_sim_choose(4) == 0)
+            (void)leat_sleep(LEAT_USEC);
+    }
+    return 0;
+}
+
+static int opens_scopes(void *arg)
+{
+    uint32_t first = (uint32_t)(uintptr_t)arg * s.count / 4;
+
+    for (uint32_t round = 0; round < 4; round++) {
+        LEAT_SCOPE(scope);
+
+        for (uint32_t i = first; i < first + s.count / 4; i++)
+            leat_sim_expect(leat_spawn_handle(&scope, &s.task[i], naps_briefly, NULL, NULL) == 0);
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+    }
+    open_scopes--;
+    return 0;
+}
+
+SCENARIO(handles_that_go)
+{
+    begin(4 * (1 + leat_sim_choose(6)));
+    open_scopes = 1 + leat_sim_choose(4);
+    LEAT_SCOPE(scope);
+    for (uintptr_t i = open_scopes; i > 0; i--)
+        leat_sim_expect(leat_spawn(&scope, opens_scopes, (void *)(i - 1)) == 0);
+    for (uint32_t i = 0; i < 1 + leat_sim_choose(2); i++)
+        leat_sim_expect(leat_spawn(&scope, forgets, NULL) == 0);
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+}
+
 /* ---- each result once, to one of those who ask for the next ---- */
 
 static struct leat_scope open_scope;

@@ -144,7 +144,7 @@ static leat_time due;
 static int sleeps_with_the_others(void *arg)
 {
     uint32_t me = (uint32_t)(uintptr_t)arg;
-    leat_time when = due + (leat_time)leat_sim_choose(3) * 4 * LEAT_MSEC;
+    leat_time when = due + (leat_time)leat_sim_choose(2) * 20 * LEAT_SEC;
     int err = leat_sleep_until(when);
 
     leat_sim_expect(err == 0 || (err == -ECANCELED && cancelled[me]));
@@ -168,8 +168,11 @@ SCENARIO(timers_of_one_instant)
         leat_sim_expect(leat_spawn_handle(&scope, &crowd[i], sleeps_with_the_others, (void *)i,
                                           NULL) == 0);
     leat_sim_expect(leat_sleep(LEAT_MSEC) == 0);
-    if (leat_sim_choose(2))
-        leat_sim_expect(leat_sleep_until(due - LEAT_MSEC) == 0); /* they have been spread */
+    switch (leat_sim_choose(3)) {
+    case 0: leat_sim_expect(leat_sleep_until(due - LEAT_MSEC) == 0); break; /* they are spread */
+    case 1: leat_sim_expect(leat_sleep_until(due) == 0); break; /* some of them have fired */
+    default: break;
+    }
     for (uint32_t i = 0; i < out; i++) {
         uint32_t which = leat_sim_choose(count);
 
@@ -178,6 +181,34 @@ SCENARIO(timers_of_one_instant)
         if (leat_sim_choose(16) == 0)
             leat_yield();
     }
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+    leat_sim_expect(ended == count);
+}
+
+/* ---- timers of a worker that computes are fired by another ---- */
+
+static int sleeps_and_computes(void *arg)
+{
+    (void)arg;
+    for (uint32_t i = 0; i < 3; i++) {
+        leat_time when = leat_after((leat_time)leat_sim_choose(20) * LEAT_MSEC);
+
+        leat_sim_expect(leat_sleep_until(when) == 0);
+        leat_sim_expect(leat_now() >= when);
+        leat_sim_compute((leat_time)leat_sim_choose(8) * LEAT_MSEC);
+    }
+    ended++;
+    return 0;
+}
+
+SCENARIO(timers_behind_hogs)
+{
+    uint32_t count = 1 + leat_sim_size() / 4;
+
+    ended = 0;
+    LEAT_SCOPE(scope);
+    for (uint32_t i = 0; i < count; i++)
+        leat_sim_expect(leat_spawn(&scope, sleeps_and_computes, NULL) == 0);
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(ended == count);
 }

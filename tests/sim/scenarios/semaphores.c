@@ -54,6 +54,98 @@ SCENARIO(semaphore)
     leat_sim_expect(leat_semaphore_available(&semaphore) == permits);
 }
 
+/* ---- who gives up in front lets those behind pass ---- */
+
+static int visits_with_patience(void *arg)
+{
+    (void)arg;
+    for (uint32_t i = 0; i < 1 + leat_sim_size() / 10; i++) {
+        uint32_t want = leat_sim_choose(2) ? 1 : 1 + leat_sim_choose(permits);
+        int err;
+        LEAT_LIMIT(draw_limit());
+
+        err = leat_semaphore_acquire(&semaphore, want);
+        leat_sim_expect(err == 0 || err == -ETIMEDOUT);
+        if (err)
+            continue;
+        inside += want;
+        leat_sim_expect(inside <= permits);
+        dwell();
+        inside -= want;
+        leat_semaphore_release(&semaphore, want);
+    }
+    return 0;
+}
+
+/* Holds all but one permit for as long as the others may take. */
+static int holds(void *arg)
+{
+    leat_time day = 24 * LEAT_HOUR, began = leat_now();
+
+    if (permits == 1)
+        return 0;
+    leat_sim_expect(leat_semaphore_acquire(&semaphore, permits - 1) == 0);
+    inside += permits - 1;
+    leat_sim_expect(leat_sleep(day) == 0);
+    inside -= permits - 1;
+    leat_semaphore_release(&semaphore, permits - 1);
+    *(leat_time *)arg = began + day;
+    return 0;
+}
+
+static int passes_by(void *arg)
+{
+    (void)arg;
+    leat_sim_expect(leat_semaphore_acquire(&semaphore, 1) == 0);
+    inside++;
+    dwell();
+    inside--;
+    leat_semaphore_release(&semaphore, 1);
+    return 0;
+}
+
+static int wants_all(void *arg)
+{
+    int err;
+    LEAT_LIMIT((leat_time)leat_sim_choose(2000) * LEAT_USEC);
+
+    (void)arg;
+    err = leat_semaphore_acquire(&semaphore, permits);
+    leat_sim_expect(err == 0 || err == -ETIMEDOUT);
+    if (!err)
+        leat_semaphore_release(&semaphore, permits);
+    return 0;
+}
+
+SCENARIO(semaphore_with_limits)
+{
+    leat_time end = LEAT_NEVER;
+
+    permits = 1 + leat_sim_capacity();
+    inside = 0;
+    leat_semaphore_init(&semaphore, permits);
+    if (leat_sim_choose(2)) {
+        LEAT_SCOPE(scope);
+
+        for (uint32_t i = 0; i < 2 + leat_sim_size() / 4; i++)
+            leat_sim_expect(leat_spawn(&scope, visits_with_patience, NULL) == 0);
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+    } else {
+        LEAT_SCOPE(holders);
+        LEAT_SCOPE(scope);
+
+        leat_sim_expect(leat_spawn(&holders, holds, &end) == 0);
+        leat_sim_expect(leat_sleep(LEAT_MSEC) == 0);
+        for (uint32_t i = 0; i < 2 + leat_sim_choose(6); i++)
+            leat_sim_expect(leat_spawn(&scope, leat_sim_choose(2) ? wants_all : passes_by, NULL) ==
+                            0);
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+        leat_sim_expect(end == LEAT_NEVER); /* nobody waited for the holder */
+        leat_sim_expect(leat_scope_join(&holders) == 0);
+    }
+    leat_sim_expect(leat_semaphore_available(&semaphore) == permits);
+}
+
 /* ---- a mutex and a condition: a queue of tokens ---- */
 
 static struct {
