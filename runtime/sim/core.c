@@ -241,6 +241,8 @@ static struct leat__vthread *pick(enum leat__sim_why why)
         S.now = leat__time_max(S.now, S.due);
         S.moved_at = S.points;
     }
+    if (why == LEAT__SIM_YIELD && count == 1)
+        S.now += S.config.tick; /* it spins for another, which nobody lets run: that takes time */
     next = count == 1 ? ready[0] : leat__sim_strategy_next(ready, count, why);
     S.decisions++;
     if (next != S.running)
