@@ -271,10 +271,13 @@ void leat__sim_decide(void)
     go_on_with(pick(LEAT__SIM_POINT));
 }
 
+/* It takes a tick: who waits for one that is not run for a while would spin for ever. */
 void leat__sim_yield(void)
 {
-    if (leat__sim_on && S.me)
-        go_on_with(pick(LEAT__SIM_YIELD));
+    if (!leat__sim_on || !S.me)
+        return;
+    S.now += S.config.tick;
+    go_on_with(pick(LEAT__SIM_YIELD));
 }
 
 int leat__sim_block(const void *on, leat_time deadline, const char *what, bool spurious)
