@@ -8,8 +8,9 @@
  * waking its own children, would leave them alone for as long as their parent computes.
  *
  *      scope --inner--> scope --inner--> scope        locks: parent before child,
- *        |                |                |          so a walk holds those on its path
- *      members          members          members
+ *        |                |                |          so a walk holds those on its path, and
+ *      members          members          members      who waits with a scope's lock held has
+ *                                                     joined before it took it
  *
  * INVARIANTS
  *   I1  attached is set under the parent's lock, top down: an attached scope's parents are

@@ -156,6 +156,19 @@ static void hand_out(struct leat__record *record, struct leat_ended *ret)
     leat__record_let_go(record, LEAT__HOLD_KEPT);
 }
 
+/* Joining the tree takes locks of scopes, parents' first: before ours. */
+static void join_outside(struct leat__scope *scope)
+{
+    struct leat__self *self = leat__self();
+    struct leat__scope *inner = self->scope;
+
+    if (inner == scope && scope->owner == self)
+        self->scope = scope->parent;
+    if (self->scope)
+        leat__bound_join(self);
+    self->scope = inner;
+}
+
 int leat_scope_next(struct leat_scope *public, struct leat_ended *ret)
 {
     struct leat__scope *scope = leat__scope_of(public);
@@ -172,6 +185,7 @@ int leat_scope_next(struct leat_scope *public, struct leat_ended *ret)
     do {
         again = false;
         err = 0;
+        join_outside(scope);
         leat__lock(&scope->lock);
         record = pop(scope);
         if (record || scope->live == 0)

@@ -221,10 +221,13 @@ static int launch(struct leat__scope *scope, struct leat__task *task,
 /* Wait at the scope's limit. On success the child may run. */
 static int enter_limit(struct leat__scope *scope)
 {
+    struct leat__self *self = leat__self();
     struct leat__waitnode node = { 0 };
 
     if (leat__fork_forked())
         return -EPERM;
+    if (self->scope)
+        leat__bound_join(self); /* before the lock: it takes those of this scope and its parents */
     leat__lock(&scope->lock);
     if (scope->running < scope->limit) {
         scope->running++;

@@ -261,6 +261,44 @@ LEAT_TEST_TASK(scope, a_spawn_that_waits_at_the_limit_can_be_cancelled)
     expect_err(result, -ETIMEDOUT);
 }
 
+struct grower {
+    struct leat_scope *scope;
+    struct at_once     at_once;
+    bool               inside; /* of a scope of its own */
+};
+
+/* It has not waited yet, so that the wait at the limit is what enters it into the tree. */
+static int grow_its_own_scope(void *arg)
+{
+    struct grower *grower = arg;
+    int err = 0;
+
+    if (grower->inside) {
+        LEAT_SCOPE(own);
+
+        for (int i = 0; i < 3 && !err; i++)
+            err = leat_spawn(grower->scope, be_counted, &grower->at_once);
+        return err ? err : leat_scope_join(&own);
+    }
+    for (int i = 0; i < 3 && !err; i++)
+        err = leat_spawn(grower->scope, be_counted, &grower->at_once);
+    return err;
+}
+
+LEAT_TEST_TASK(scope, a_child_that_waits_at_the_limit_of_its_own_scope_goes_on)
+{
+    for (int inside = 0; inside < 2; inside++) {
+        LEAT_SCOPE(scope, .limit = 2);
+        struct grower grower = { .scope = &scope, .inside = inside };
+
+        expect_ok(leat_spawn(&scope, grow_its_own_scope, &grower));
+        while (__atomic_load_n(&grower.at_once.ended, __ATOMIC_RELAXED) < 3)
+            expect_ok(leat_sleep(LEAT_MSEC / 10));
+        expect_ok(leat_scope_join(&scope));
+        expect_le(grower.at_once.most, 2);
+    }
+}
+
 LEAT_TEST_TASK(scope, bad_options_are_remembered)
 {
     struct leat_scope_options options = { .size = 3 };
