@@ -97,7 +97,7 @@ static void (*tasks_parks)(void), (*tasks_resumes)(void); /* a driver may want t
 
 void leat__park(leat__commit_fn *commit, void *arg)
 {
-    struct leat__parking parking = { commit, arg, &fibers[model_self()] };
+    struct leat__parking parking = { commit, arg, faces[model_self()].running };
 
     if (tasks_parks)
         tasks_parks();
