@@ -26,6 +26,13 @@ static struct leat__slot *slot_of(struct leat__proc *worker, const struct leat__
 
 /* ---- there ---- */
 
+static void requeue(struct leat_procs *procs, struct leat__job *job)
+{
+    job->state = LEAT__JOB_QUEUED;
+    leat__list_push_front(&procs->queue, &job->node);
+    procs->queued++;
+}
+
 int leat__flight_post(struct leat__proc *worker, struct leat__job *job,
                       struct leat__wakes *wakes)
 {
@@ -37,6 +44,12 @@ int leat__flight_post(struct leat__proc *worker, struct leat__job *job,
     if (job->file >= 0) {
         int sent = leat__wire_send(worker->socket, &number, sizeof number, &job->file, 1);
 
+        if (sent == -EPIPE || sent == -ECONNRESET) {
+            /* It has died and nobody has told us yet, or a job of its closed the socket. */
+            leat__proc_retire(worker, LEAT__WHY_RETIRE);
+            requeue(procs, job);
+            return 0;
+        }
         if (sent < 0)
             return sent;
     } else if (job->in_bytes > 0) {
@@ -86,13 +99,6 @@ bool leat__flight_withdraw(struct leat__proc *worker, struct leat__job *job)
         if (flight_at(worker, i)->job == job)
             return take_back(worker, flight_at(worker, i));
     return false;
-}
-
-static void requeue(struct leat_procs *procs, struct leat__job *job)
-{
-    job->state = LEAT__JOB_QUEUED;
-    leat__list_push_front(&procs->queue, &job->node);
-    procs->queued++;
 }
 
 /* Take back what the worker has not begun, so that it begins nothing more. */

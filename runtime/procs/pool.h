@@ -129,7 +129,8 @@ void leat__procs_dispatch(struct leat_procs *procs, struct leat__wakes *wakes);
 
 /* ---- flights (flight.c); all with the lock ---- */
 
-/* Put a job into the worker's next slot. Returns 0, or why its memory file could not be sent. */
+/* Put a job into the worker's next slot, or back to the front of the queue when that turns out to
+ * have died. Returns 0, or why its memory file could not be sent. */
 int leat__flight_post(struct leat__proc *worker, struct leat__job *job,
                       struct leat__wakes *wakes);
 

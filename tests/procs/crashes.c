@@ -386,6 +386,42 @@ LEAT_TEST_TASK(procs_crashes, killed_idle_worker_is_replaced)
     leat_procs_close(procs);
 }
 
+/* A large input goes through the worker's socket, which is closed before its end is reported. */
+LEAT_TEST_TASK(procs_crashes, large_input_to_a_worker_that_has_just_died_goes_to_the_next)
+{
+    struct leat_procs *procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 1));
+    static unsigned char large[100000];
+    struct leat_reply reply = { 0 };
+    int pid = 0;
+
+    for (int i = 0; i < 20; i++) {
+        expect_ok(leat_procs_call(procs, worker_id, NULL, 0, &reply));
+        assert_eq(reply.bytes, sizeof pid);
+        memcpy(&pid, reply.data, sizeof pid);
+        expect_eq(kill(pid, SIGKILL), 0);
+        expect_ok(leat_procs_call(procs, echo, large, sizeof large, &reply));
+        expect_eq(reply.bytes, sizeof large);
+    }
+    leat_reply_fini(&reply);
+    leat_procs_close(procs);
+}
+
+/* A job that closes everything takes the worker's socket with it. */
+LEAT_TEST_TASK(procs_crashes, large_input_to_a_worker_without_descriptors_goes_to_the_next)
+{
+    struct leat_procs *procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 1));
+    static unsigned char large[100000];
+    struct leat_reply reply = { 0 };
+
+    for (int i = 0; i < 3; i++) {
+        (void)misdeed_call(procs, MISDEED_CLOSE_ALL, &reply);
+        expect_ok(leat_procs_call(procs, echo, large, sizeof large, &reply));
+        expect_eq(reply.bytes, sizeof large);
+    }
+    leat_reply_fini(&reply);
+    leat_procs_close(procs);
+}
+
 /* ---- scopes ---- */
 
 LEAT_TEST_TASK(procs_crashes, deadline_of_the_scope_leaves_a_running_job_behind)
