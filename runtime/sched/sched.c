@@ -12,41 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Those that no worker has. */
-static struct leat__lock    insides_lock;
-static struct leat__inside *insides;
-
-static struct leat__inside *get_inside(void)
-{
-    struct leat__inside *inside;
-
-    leat__lock(&insides_lock);
-    inside = insides;
-    if (inside)
-        insides = inside->next;
-    leat__unlock(&insides_lock);
-    if (inside)
-        return inside;
-    inside = aligned_alloc(alignof(struct leat__inside), sizeof *inside);
-    if (inside)
-        memset(inside, 0, sizeof *inside);
-    return inside;
-}
-
-static void put_inside(struct leat__inside *inside)
-{
-    if (!inside)
-        return;
-    leat__lock(&insides_lock);
-    inside->next = insides;
-    insides = inside;
-    leat__unlock(&insides_lock);
-}
-
 static void fini_workers(struct leat__sched *sched)
 {
     for (unsigned i = 0; i < sched->count; i++) {
-        put_inside(sched->workers[i].face.inside);
+        leat__inside_put(sched->workers[i].face.inside);
         leat__deque_fini(&sched->workers[i].fresh);
         leat__runq_fini(&sched->workers[i].runq);
     }
@@ -90,7 +59,7 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
         err = leat__deque_init(&worker->fresh);
         if (!err)
             err = leat__runq_init(&worker->runq);
-        worker->face.inside = get_inside();
+        worker->face.inside = leat__inside_get();
         if (err || !worker->face.inside) {
             err = err ? err : -ENOMEM;
             goto fail_workers;

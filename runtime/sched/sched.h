@@ -59,6 +59,10 @@ struct leat__inside {
     struct leat__inside *next; /* of those that no worker has */
 };
 
+/* For a worker that begins, NULL without memory; and back when it has ended. */
+struct leat__inside *leat__inside_get(void);
+void                 leat__inside_put(struct leat__inside *inside);
+
 /* What the rooms above may see of a worker: its first fields. Touched at each operation, so reading
  * them is no call. */
 struct leat__worker_face {

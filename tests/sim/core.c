@@ -41,6 +41,29 @@ static int nothing(void *arg)
     return 7;
 }
 
+/* Also where allocations and threads fail: what an earlier one left must not be asked for twice. */
+LEAT_TEST(sim, a_seed_that_fails_to_start_a_runtime_does_so_again)
+{
+    enum { SEEDS = 100 };
+    static uint64_t hashes[SEEDS];
+    struct program program = { nothing, NULL };
+
+    for (int round = 0; round < 2; round++)
+        for (uint64_t seed = 0; seed < SEEDS && !test_failed(); seed++) {
+            struct leat__sim_config config;
+
+            leat__sim_draw(&config, seed);
+            config.no_memory = config.no_thread = 50;
+            config.faults_end = LEAT_NEVER;
+            leat__sim_once(run_program, &program, &config, &outcome);
+            if (outcome.failed)
+                test_fail("seed %llu: %s", (unsigned long long)seed, outcome.text);
+            if (round > 0)
+                expect_eq(outcome.hash, hashes[seed]);
+            hashes[seed] = outcome.hash;
+        }
+}
+
 LEAT_TEST(sim, a_program_runs_and_returns)
 {
     for (uint64_t seed = 1; seed <= 100 && !test_failed(); seed++) {
