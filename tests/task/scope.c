@@ -69,13 +69,16 @@ LEAT_TEST_TASK(scope, the_first_failure_cancels_the_siblings)
 
 LEAT_TEST_TASK(scope, siblings_of_a_failure_finish_where_results_are_collected)
 {
-    int count = 0, error = -EIO, other = -ENOENT;
+    int count = 0, error = -EIO, other = -ENOENT, status = 0;
+    struct leat_task first;
     LEAT_SCOPE(scope, .on_error = LEAT_COLLECT);
 
-    leat_spawn(&scope, fail_with, &error);
+    expect_ok(leat_spawn_handle(&scope, &first, fail_with, &error, NULL));
     for (int i = 0; i < 100; i++)
         leat_spawn(&scope, count_up, &count);
-    leat_spawn(&scope, fail_later, &other);
+    expect_ok(leat_task_join(first, &status)); /* so that it is the first to fail */
+    expect_err(status, -EIO);
+    leat_spawn(&scope, fail_with, &other);
     expect_err(leat_scope_join(&scope), -EIO);
     expect_eq(count, 100);
 }
