@@ -60,6 +60,8 @@ static void run(struct leat__task *task, struct leat__fiber *fiber, bool here)
         leat__locals_drop(&self);
     if (task->arg != task->own.bytes && task->own.more.copy)
         free(task->own.more.copy);
+    if (result < 0 && scope)
+        leat__scope_fail(scope, result); /* before a joiner can know, and fail second */
     if (record)
         leat__record_end(record, result);
     store_relaxed(&task->fiber.state, LEAT__FIBER_ENDED); /* relaxed: see fiber.h */
@@ -70,8 +72,6 @@ static void run(struct leat__task *task, struct leat__fiber *fiber, bool here)
         end_root(runtime, result);
         return;
     }
-    if (result < 0)
-        leat__scope_fail(scope, result);
     leat__scope_count_out(scope, here);
 }
 
