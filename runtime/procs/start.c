@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Starting processes: the zygote by posix_spawn, from a thread that may block and has the whole
- * machine's CPUs; a worker by an order to the zygote, with what the two share. */
+/* Starting processes: the zygote from a thread that may block and has the whole machine's CPUs; a
+ * worker by an order to the zygote, with what the two share. */
+#include "procs/birth.h"
 #include "procs/pool.h"
 
 #include <leat/pool.h>
@@ -9,16 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 /* ---- the zygote ---- */
 
@@ -27,44 +22,11 @@ struct spawn {
     pid_t pid;
 };
 
-static int spawn_with(struct spawn *spawn, posix_spawn_file_actions_t *actions,
-                      posix_spawnattr_t *attributes)
-{
-    char *arguments[] = { program_invocation_name, (char[]){ LEAT__ZYGOTE_MARK }, NULL };
-    const char *name = (const char *)getauxval(AT_EXECFN);
-    sigset_t none, all;
-    int err;
-
-    sigemptyset(&none);
-    sigfillset(&all);
-    err = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (!err)
-        err = posix_spawn_file_actions_adddup2(actions, spawn->socket, LEAT__ZYGOTE_SOCKET);
-    posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    posix_spawnattr_setsigmask(attributes, &none);
-    posix_spawnattr_setsigdefault(attributes, &all);
-    if (!err)
-        err = posix_spawn(&spawn->pid, "/proc/self/exe", actions, attributes, arguments, environ);
-    if (err == ENOENT && name) /* no /proc */
-        err = posix_spawn(&spawn->pid, name, actions, attributes, arguments, environ);
-    return -err;
-}
-
 static int spawn_zygote(void *arg)
 {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int err = posix_spawn_file_actions_init(&actions);
+    struct spawn *spawn = arg;
 
-    if (err)
-        return -err;
-    err = posix_spawnattr_init(&attributes);
-    if (!err) {
-        err = -spawn_with(arg, &actions, &attributes);
-        posix_spawnattr_destroy(&attributes);
-    }
-    posix_spawn_file_actions_destroy(&actions);
-    return -err;
+    return leat__zygote_spawn(&spawn->pid, spawn->socket);
 }
 
 static int wait_for_zygote(void *arg)

@@ -5,6 +5,16 @@
 
 #include "procs/wire.h"
 
+#include <stdbool.h>
+
+struct leat__proc_self {
+    struct leat__ring *ring;
+    int                socket, bell, pid;
+    bool               spin; /* the last spins found work */
+    int64_t            cpu_ns; /* of a job; 0: no limit */
+    int                cpu_timer;
+};
+
 /* In a process just forked from the zygote, with the signal mask still the zygote's: put limits and
  * jail around it and run what its ring brings. `fds` are as enum leat__procs_fd has them; `zygote`
  * is its parent's pid. */

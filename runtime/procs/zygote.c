@@ -8,24 +8,20 @@
  * It stands in a session of its own (the terminal's signals are the program's), and what workers
  * fork and leave behind is handed to it and reaped; it is in the worker's process group, which is
  * killed with the worker. */
-#include "platform/kernel_abi.h"
+#include "procs/birth.h"
 #include "procs/wire.h"
-#include "procs/worker.h"
 #include "procs/zygote.h"
 
 #include <leat/procs.h>
 #include <leat/time.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,13 +45,14 @@ bool leat__zygote_ready(void)
     return entered;
 }
 
-static void tell(enum leat__report_kind kind, uint32_t id, int32_t value)
+static void tell(const struct zygote *zygote, enum leat__report_kind kind, uint32_t id,
+                 int32_t value)
 {
     const struct leat__report report = { .kind = kind, .id = id, .value = value };
-    struct pollfd writable = { .fd = LEAT__ZYGOTE_SOCKET, .events = POLLOUT };
+    struct pollfd writable = { .fd = zygote->socket, .events = POLLOUT };
 
     /* The program reads all the time; a full socket is waited for. */
-    while (leat__wire_send(LEAT__ZYGOTE_SOCKET, &report, sizeof report, NULL, 0) == -EAGAIN)
+    while (leat__wire_send(zygote->socket, &report, sizeof report, NULL, 0) == -EAGAIN)
         poll(&writable, 1, -1);
 }
 
@@ -96,17 +93,12 @@ static int start(struct zygote *zygote, const struct leat__order *order, const i
         zygote->children = children;
         zygote->room = room;
     }
-    pid = fork();
+    pid = leat__worker_fork(&order->limits, fds, zygote->socket, zygote->signals);
     if (pid < 0)
-        return -errno;
-    if (pid == 0) {
-        close(zygote->socket);
-        close(zygote->signals);
-        leat__worker_live(&order->limits, fds, zygote->pid);
-    }
+        return pid;
     zygote->children[zygote->count++] =
         (struct child){ .id = order->id, .pid = pid, .kill_at = LEAT_NEVER };
-    tell(LEAT__REPORT_BORN, order->id, (int32_t)pid);
+    tell(zygote, LEAT__REPORT_BORN, order->id, (int32_t)pid);
     return 0;
 }
 
@@ -137,7 +129,7 @@ static bool take_order(struct zygote *zygote)
     if (order.kind == LEAT__ORDER_START && count == LEAT__PROCS_FDS) {
         err = start(zygote, &order, fds);
         if (err)
-            tell(LEAT__REPORT_REFUSED, order.id, -err);
+            tell(zygote, LEAT__REPORT_REFUSED, order.id, -err);
     } else if (order.kind == LEAT__ORDER_END) {
         end(zygote, &order);
     }
@@ -161,13 +153,13 @@ static void take_end(struct zygote *zygote, pid_t pid, bool stopped)
     if (!child)
         return; /* left behind by a worker */
     if (WIFSTOPPED(status)) {
-        tell(LEAT__REPORT_STOPPED, child->id, WSTOPSIG(status));
+        tell(zygote, LEAT__REPORT_STOPPED, child->id, WSTOPSIG(status));
         kill_group(pid, SIGKILL);
         return;
     }
     if (stopped)
         kill(-pid, SIGKILL);
-    tell(LEAT__REPORT_DIED, child->id, status);
+    tell(zygote, LEAT__REPORT_DIED, child->id, status);
     *child = zygote->children[--zygote->count];
 }
 
@@ -236,33 +228,19 @@ static _Noreturn void live(struct zygote *zygote)
 
 /* ---- the top of main ---- */
 
-static void set_up(struct zygote *zygote)
+void leat__zygote_live(int socket)
 {
-    sigset_t mask;
+    struct zygote zygote = { .socket = socket };
 
-    setsid();
-    prctl(PR_SET_NAME, "leat/zygote");
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
-    /* What the program had open without close-on-exec is none of ours. */
-    syscall(LEAT__SYS_close_range, LEAT__ZYGOTE_SOCKET + 1, ~0u, 0);
-    fcntl(LEAT__ZYGOTE_SOCKET, F_SETFD, FD_CLOEXEC);
-    sigemptyset(&mask);
-    sigaddset(&mask, SIGCHLD);
-    sigprocmask(SIG_SETMASK, &mask, NULL);
-    zygote->pid = getpid();
-    zygote->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (zygote->signals < 0)
-        _exit(LEAT__WORKER_SETUP_FAILED);
+    zygote.signals = leat__zygote_set_up(socket);
+    zygote.pid = getpid();
+    tell(&zygote, LEAT__REPORT_READY, 0, (int32_t)zygote.pid);
+    live(&zygote);
 }
 
 void leat_procs_main(int argc, char **argv)
 {
-    struct zygote zygote = { .socket = LEAT__ZYGOTE_SOCKET };
-
     entered = true;
-    if (argc != 2 || strcmp(argv[1], LEAT__ZYGOTE_MARK) != 0)
-        return;
-    set_up(&zygote);
-    tell(LEAT__REPORT_READY, 0, (int32_t)zygote.pid);
-    live(&zygote);
+    if (argc == 2 && strcmp(argv[1], LEAT__ZYGOTE_MARK) == 0)
+        leat__zygote_live(LEAT__ZYGOTE_SOCKET);
 }

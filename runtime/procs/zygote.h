@@ -8,4 +8,7 @@
 /* Has main called leat_procs_main? Otherwise a second start of the program would run all of it. */
 bool leat__zygote_ready(void);
 
+/* Its life, with the socket to the program. */
+_Noreturn void leat__zygote_live(int socket);
+
 #endif
