@@ -98,6 +98,30 @@ static double ready(void)
     return pair.waited;
 }
 
+/* ---- hog_ready_first ---- */
+
+static int yield_often(void *unused)
+{
+    (void)unused;
+    for (int i = 0; i < 20000; i++)
+        leat_yield();
+    return 0;
+}
+
+/* So that both workers take the next turn for a short one. */
+static double ready_first(void)
+{
+    {
+        LEAT_SCOPE(scope);
+
+        for (int i = 0; i < 4; i++)
+            leat_spawn(&scope, yield_often, NULL);
+        if (leat_scope_join(&scope) != 0)
+            perf_die("join", 0);
+    }
+    return ready();
+}
+
 /* ---- hog_io ---- */
 
 struct server {
@@ -177,7 +201,8 @@ static int app(void *unused)
 {
     double (*measure)(void) = strcmp(args.question, "hog_spread") == 0  ? spread
                               : strcmp(args.question, "hog_ready") == 0 ? ready
-                                                                        : io;
+                              : strcmp(args.question, "hog_ready_first") == 0 ? ready_first
+                                                                              : io;
     double values[ROUNDS];
 
     (void)unused;

@@ -131,20 +131,11 @@ static void tell(struct leat__observed *observed, unsigned index, const struct l
     free(symbols);
 }
 
-static uint64_t turns_of(struct leat__worker *worker)
-{
-    const struct leat__probe *probe = leat__worker_probe(worker);
-
-    return leat__probe_read(&probe->switches) + leat__probe_read(&probe->yields) +
-           leat__probe_read(&probe->finishes) + leat__probe_read(&probe->turns) +
-           leat__probe_read(&probe->sleeps);
-}
-
 static void watch_worker(struct leat__observed *observed, unsigned index, leat_time now, bool late)
 {
     struct leat__worker *worker = leat__sched_worker(observed->runtime->sched, index);
     struct leat__watched *watched = &observed->workers[index];
-    uint64_t turns = turns_of(worker);
+    uint64_t turns = leat__worker_turns(worker);
     leat_time held = now - watched->since;
     const struct leat__task *task;
     struct leat__fiber *fiber;

@@ -9,8 +9,9 @@
  * five times slower than one on tasks that only talk to each other.
  *
  * That prediction is wrong when a long turn follows short ones: nobody can look while it computes.
- * So while anybody is awake one sleeper is the sentinel: every millisecond it looks for a queue
- * whose owner has not looked around since, and takes from it. With everybody asleep there is none.
+ * So while anybody is awake one sleeper is the sentinel: every millisecond it looks (search.c) for
+ * who has not come round since, and takes what is queued there. With everybody asleep there is none,
+ * and the first to awake wakes another when it readies a task, as long as that is of use.
  *
  * INVARIANTS
  *   I1  A worker with something in its queues is awake; it sleeps only after it found them empty.
@@ -37,24 +38,16 @@
  *       turn just then, and what it costs is a delay until any worker awakes or looks around; the
  *       fence would be paid at every push while anybody sleeps. */
 #include "base/clamp.h"
-#include "base/container.h"
 #include "platform/clock.h"
 #include "platform/fork.h"
 #include "platform/futex.h"
 #include "sched/worker.h"
 
-/* How long a worker without work keeps looking before it sleeps, at most: as long as that has been
- * of use. In vain it is halved each time, down to nothing, since it would only burn CPU (and keep
- * the worker from its own reactor). Work that it found, or that would have come in that time while
- * it slept, brings it back. */
-#define SPIN_NS     (10 * LEAT_USEC)
-#define SPIN_NS_MIN (1 * LEAT_USEC)
-
 /* A sleep that others ended before this (a wake takes most of it) was too short to be worth it. */
 #define SHORT_SLEEP_NS (60 * LEAT_USEC)
-#ifndef LEAT__SPIN_PAUSES /* the model checker builds with none */
-#define LEAT__SPIN_PAUSES 32
-#endif
+
+/* Awakenings between two for which another is woken in vain, at most: leat__offer_slot. */
+#define ASKS_SKIP_MAX 63
 
 void leat__wake_worker(struct leat__sched *sched, unsigned index)
 {
@@ -95,6 +88,35 @@ void leat__offer(struct leat__worker *worker)
         leat__wake_one(sched);
 }
 
+/* The worker has put a fiber into its LIFO slot, and nobody stands sentinel. If its turn is a long
+ * one somebody should look; nobody can tell yet. So another is woken for the first such fiber after
+ * this worker awoke; and, since a wake costs 8 us, half as often each time, until a turn was long.
+ * What is missed so the watching thread finds (relief.c). */
+void leat__offer_slot(struct leat__worker *worker)
+{
+    struct leat__sched *sched = worker->sched;
+    uint32_t skip = 2 * load_relaxed(&sched->asks_skip) + 1; /* relaxed, all: an estimate */
+
+    worker->asks = false;
+    if (leat__idle_count_awake(&sched->idle) == sched->count)
+        return; /* who goes to sleep first will be it */
+    if (skip > ASKS_SKIP_MAX)
+        skip = ASKS_SKIP_MAX;
+    store_relaxed(&sched->asks_skip, skip);
+    store_relaxed(&sched->asks_left, skip);
+    leat__wake_one(sched);
+}
+
+/* The worker awakes: is it to ask? relaxed, all: an estimate */
+static bool asks(struct leat__sched *sched)
+{
+    uint32_t left = load_relaxed(&sched->asks_left);
+
+    if (left > 0)
+        store_relaxed(&sched->asks_left, left - 1);
+    return left == 0 && !sched->alone;
+}
+
 /* The worker has put a fiber into a class's queue, where all find it when they look. */
 void leat__offer_class(struct leat__worker *worker)
 {
@@ -104,194 +126,6 @@ void leat__offer_class(struct leat__worker *worker)
     if (leat__idle_count_awake(&sched->idle) < sched->count &&
         (load_relaxed(&worker->turn_ns) >= LEAT__TURN_SHORT_NS || !load_relaxed(&sched->sentinel)))
         leat__wake_one(sched);
-}
-
-/* Are the victim's turns too short to be moved? Not if it has not looked around for a while: then
- * it computes, and what stands behind it is better off here. */
-static bool leave_alone(struct leat__worker *victim, leat_time now)
-{
-    uint64_t looks = leat__probe_read(&victim->face.probe.turns);
-
-    /* relaxed, all: estimates */
-    if (load_relaxed(&victim->turn_ns) >= LEAT__TURN_SHORT_NS)
-        return false;
-    if (load_relaxed(&victim->watched_looks) == looks &&
-        now - load_relaxed(&victim->watched_since) >= LEAT__SENTINEL_NS / 2) {
-        store_relaxed(&victim->watched_since, now); /* and again after as long a while */
-        return false;
-    }
-    if (load_relaxed(&victim->watched_looks) != looks) {
-        store_relaxed(&victim->watched_looks, looks);
-        store_relaxed(&victim->watched_since, now);
-    }
-    return true;
-}
-
-static bool has_queue(struct leat__worker *worker)
-{
-    return leat__runq_len(&worker->runq) > 0 || leat__deque_len(&worker->fresh) > 0;
-}
-
-static bool queued(struct leat__sched *sched)
-{
-    for (unsigned i = 0; i < sched->count; i++)
-        if (has_queue(&sched->workers[i]))
-            return true;
-    return leat__injector_len(&sched->injector) > 0 || leat__classes_wait(sched);
-}
-
-/* Is something queued that a search would take? What it would leave alone is the sentinel's: a
- * worker that stayed awake beside that would go round without end, and take the idle word's cache
- * line from those who work. */
-static bool takeable(struct leat__sched *sched)
-{
-    leat_time now = 0;
-
-    for (unsigned i = 0; i < sched->count; i++) {
-        if (!has_queue(&sched->workers[i]))
-            continue;
-        if (now == 0)
-            now = leat__clock_now();
-        if (!leave_alone(&sched->workers[i], now))
-            return true;
-    }
-    return leat__injector_len(&sched->injector) > 0 || leat__classes_wait(sched);
-}
-
-/* The oldest fresh fiber of the victim, to run, and up to half of the others for our own deque: one
- * at a time, for the owner takes from the other end of what a thief would move at once. */
-static struct leat__fiber *steal_fresh(struct leat__worker *worker, struct leat__worker *victim)
-{
-    uint64_t more = leat__deque_len(&victim->fresh) / 2;
-    struct leat__link *first, *item;
-    bool raced;
-
-    do {
-        first = leat__deque_steal(&victim->fresh, &raced);
-    } while (raced);
-    if (!first)
-        return NULL;
-    leat__probe_count(&worker->face.probe.steals);
-    leat__probe_count(&worker->face.probe.steal_items);
-    for (uint64_t i = 0; i < more && i < LEAT__STEAL_MAX; i++) {
-        item = leat__deque_steal(&victim->fresh, &raced);
-        if (!item)
-            break;
-        leat__keep_fresh(worker, leat__container_of(item, struct leat__fiber, link));
-        leat__probe_count(&worker->face.probe.steal_items);
-    }
-    return leat__container_of(first, struct leat__fiber, link);
-}
-
-/* Half of the victim's started ones: the oldest, to run, the others for our own queue. */
-static struct leat__fiber *steal_started(struct leat__worker *worker, struct leat__worker *victim)
-{
-    uint32_t count;
-    struct leat__link *item = leat__runq_steal_half(&victim->runq, &worker->runq, &count);
-
-    if (!item)
-        return NULL;
-    leat__probe_count(&worker->face.probe.steals);
-    leat__probe_add(&worker->face.probe.steal_items, count);
-    return leat__container_of(item, struct leat__fiber, link);
-}
-
-static struct leat__fiber *steal(struct leat__worker *worker)
-{
-    struct leat__sched *sched = worker->sched;
-    leat_time now = leat__clock_now();
-    unsigned start = leat__random_below(&worker->random, sched->count);
-
-    for (unsigned i = 0; i < sched->count; i++) {
-        struct leat__worker *victim = &sched->workers[(start + i) % sched->count];
-        struct leat__fiber *fiber;
-
-        if (victim == worker || leave_alone(victim, now))
-            continue;
-        worker->raided = victim;
-        fiber = steal_fresh(worker, victim);
-        if (fiber)
-            return fiber;
-        if (leat__runq_len(&victim->runq) == 0)
-            continue;
-        fiber = steal_started(worker, victim);
-        if (fiber)
-            return fiber;
-        leat__probe_count(&worker->face.probe.steal_fails);
-    }
-    return NULL;
-}
-
-/* Has the worker not looked around for so long that it must be computing, or is off its CPU? */
-static bool is_stalled(struct leat__worker *victim, leat_time now)
-{
-    uint64_t looks = leat__probe_read(&victim->face.probe.turns);
-
-    /* relaxed, all: estimates */
-    if (load_relaxed(&victim->watched_looks) != looks) {
-        store_relaxed(&victim->watched_looks, looks);
-        store_relaxed(&victim->watched_since, now);
-        return false;
-    }
-    return now - load_relaxed(&victim->watched_since) >= LEAT__SENTINEL_NS;
-}
-
-/* A worker that always has something to run steals nothing, so what stands behind one that computes
- * would wait for as long as that does. So at each look around it looks at one of the others, and
- * takes half of what is queued behind a stalled one. */
-void leat__raid_stalled(struct leat__worker *worker, leat_time now)
-{
-    struct leat__sched *sched = worker->sched;
-    struct leat__worker *victim = &sched->workers[worker->neighbour];
-    struct leat__fiber *fiber;
-
-    worker->neighbour = (worker->neighbour + 1) % sched->count;
-    if (victim == worker || !has_queue(victim) || !is_stalled(victim, now))
-        return;
-    fiber = steal_fresh(worker, victim);
-    if (!fiber) {
-        if (leat__runq_room(&worker->runq) < LEAT__RUNQ_SLOTS)
-            (void)leat__runq_grow(&worker->runq); /* else it takes what fits */
-        fiber = steal_started(worker, victim);
-    }
-    if (fiber)
-        leat__enqueue(worker, fiber);
-}
-
-struct leat__fiber *leat__search(struct leat__worker *worker)
-{
-    struct leat__sched *sched = worker->sched;
-    leat_time until = 0;
-
-    if (sched->count == 1)
-        return NULL;
-    if (!worker->searching)
-        worker->searching = leat__idle_start_search(&sched->idle);
-    if (!worker->searching)
-        return NULL;
-    for (;;) {
-        struct leat__fiber *fiber = steal(worker);
-
-        if (fiber) {
-            worker->spin_ns = SPIN_NS;
-            return fiber;
-        }
-        if (leat__injector_len(&sched->injector) > 0 || leat__classes_wait(sched) ||
-            !leat__inbox_is_empty(&worker->inbox)) {
-            worker->spin_ns = SPIN_NS;
-            return NULL; /* the loop looks there, and leat__idle does not sleep beside it */
-        }
-        if (worker->spin_ns < SPIN_NS_MIN || worker->driven)
-            return NULL;
-        if (until == 0) {
-            until = leat__clock_now() + worker->spin_ns;
-        } else if (leat__clock_now() >= until) {
-            worker->spin_ns /= 2;
-            return NULL;
-        }
-        for (int i = 0; i < LEAT__SPIN_PAUSES; i++)
-            cpu_relax();
-    }
 }
 
 /* The worker has something to run and looks around no more for a while. Where it was the last to
@@ -304,11 +138,11 @@ void leat__found(struct leat__worker *worker)
 
     if (worker->searching) {
         worker->searching = false;
-        next = leat__idle_end_search(&sched->idle) && takeable(sched);
+        next = leat__idle_end_search(&sched->idle) && leat__takeable(sched);
     }
     if (worker->guarded) {
         worker->guarded = false;
-        next = next || (!load_relaxed(&sched->sentinel) && queued(sched)); /* relaxed: O1 */
+        next = next || (!load_relaxed(&sched->sentinel) && leat__queued(sched)); /* relaxed: O1 */
     }
     if (next)
         leat__wake_one(sched);
@@ -356,7 +190,7 @@ static leat_time lie_down(struct leat__worker *worker)
     /* before we count as asleep, or offers would wake us */
     worker->sentinel = stand_sentinel(sched);
     look = leat__idle_sleep(&sched->idle, worker->face.index, worker->searching);
-    if ((look && takeable(sched)) || !leat__inbox_is_empty(&worker->inbox) ||
+    if ((look && leat__takeable(sched)) || !leat__inbox_is_empty(&worker->inbox) ||
         load_relaxed(&sched->stopping)) /* relaxed: stop's wake is remembered */
         return 0;
     if (!worker->sentinel) {
@@ -379,8 +213,9 @@ static void get_up(struct leat__worker *worker, leat_time slept)
     worker->guarded = worker->sentinel;
     worker->searching = !leat__idle_leave(&sched->idle, worker->face.index);
     if (slept < SHORT_SLEEP_NS && (worker->searching || !leat__inbox_is_empty(&worker->inbox)))
-        worker->spin_ns = SPIN_NS;
+        worker->spin_ns = LEAT__SPIN_NS;
     worker->turns_left = 0;
+    worker->asks = asks(sched);
     /* O1, O2: pairs with the fences in retreat, before a sleep, and in leat__sched_ring_me */
     fence_seq_cst();
     if (__builtin_expect(load_relaxed(&sched->bell) != NULL, 0)) /* relaxed: ordered by the fence */

@@ -90,18 +90,19 @@ static inline bool nothing_else(struct leat__worker *worker)
 /* leat__pick, without calls where only the LIFO slot or only the ring has something. */
 static inline struct leat__fiber *next_turn(struct leat__worker *worker)
 {
-    struct leat__fiber *fiber = worker->lifo;
     struct leat__link *item, *after;
+    struct leat__fiber *fiber;
 
     if (--worker->turns_left <= 0)
         return NULL;
-    if (fiber) {
+    if (leat__slot_peek(&worker->lifo)) {
         if (worker->lifo_run < LEAT__LIFO_RUN_MAX)
             worker->lifo_run++;
         else if (!nothing_else(worker))
             return leat__pick(worker);
-        worker->lifo = NULL;
-        return fiber;
+        fiber = leat__slot_take(&worker->lifo);
+        if (__builtin_expect(fiber != NULL, 1)) /* else it was stolen */
+            return fiber;
     }
     if (worker->special || leat__deque_len(&worker->fresh) > 0)
         return leat__pick(worker);
@@ -213,16 +214,17 @@ void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber)
         leat__start(fiber);
         return;
     }
-    /* Where turns are long, nobody would run it for a while: others may have it at once, which
-     * cannot reach into the slot. relaxed: an estimate */
-    if (load_relaxed(&worker->turn_ns) > LEAT__WAKE_NS && !worker->sched->alone) {
+    /* Where turns are long, nobody would run it for a while: others may have it at once, who come
+     * late to the slot. relaxed: an estimate */
+    if (load_relaxed(&worker->turn_ns) > LEAT__WAKE_NS && !worker->alone) {
         leat__enqueue(worker, fiber);
         return;
     }
-    before = worker->lifo;
-    worker->lifo = fiber;
+    before = leat__slot_swap(&worker->lifo, fiber);
     if (before)
         leat__enqueue(worker, before);
+    if (worker->asks && !load_relaxed(&worker->sched->sentinel)) /* relaxed: O1 of idle.c */
+        leat__offer_slot(worker);
 }
 
 void leat__ready(struct leat__fiber *fiber)

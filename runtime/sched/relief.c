@@ -104,17 +104,30 @@ bool leat__sched_signal(struct leat__sched *sched, unsigned index)
 
 /* ---- relief ---- */
 
-/* Has the worker made no turn for long? relaxed, all: O1 */
-static bool notice(struct leat__worker *other, leat_time now)
+/* For how long was the worker seen to make no turn? relaxed, all: O1 */
+static leat_time standing(struct leat__worker *other, leat_time now)
 {
     uint64_t looks = leat__probe_read(&other->face.probe.turns);
 
     if (load_relaxed(&other->looks_seen) != looks) {
         store_relaxed(&other->looks_seen, looks);
         store_relaxed(&other->looks_since, now);
-        return false;
+        return 0;
     }
-    return now - load_relaxed(&other->looks_since) >= LEAT__HOG_NS;
+    return now - load_relaxed(&other->looks_since);
+}
+
+/* Unless it sleeps it computes: what it readies before its turn ends shall be offered, not go to
+ * its LIFO slot. relaxed, all: an estimate */
+static void foresee(struct leat__worker *other, leat_time turn)
+{
+    struct leat__idle *idle = &other->sched->idle;
+
+    if (load_relaxed(&other->turn_ns) > LEAT__WAKE_NS || !leat__trylock(&idle->lock))
+        return;
+    if (!leat__idle_is_asleep(idle, other->face.index))
+        store_relaxed(&other->turn_ns, turn);
+    leat__unlock(&idle->lock);
 }
 
 static bool nudge(struct leat__sched *sched, struct leat__worker *other)
@@ -132,8 +145,11 @@ void leat__relieve(struct leat__worker *worker, leat_time now)
     worker->relieved = now;
     for (unsigned i = 0; i < sched->count; i++) {
         struct leat__worker *other = &sched->workers[i];
+        leat_time length = other == worker ? 0 : standing(other, now);
 
-        if (other == worker || !notice(other, now) || !other->poller->relieve(other->poller))
+        if (length >= LEAT__RELIEF_NS)
+            foresee(other, length);
+        if (length < LEAT__HOG_NS || !other->poller->relieve(other->poller))
             continue;
         other->ticker->relieve(other->ticker, now);
         leat__probe_count(&worker->face.probe.reliefs);
@@ -150,7 +166,8 @@ bool leat__sched_notice(struct leat__sched *sched, leat_time now)
         return false;
     leat__lock(&sched->idle.lock);
     for (unsigned i = 0; i < sched->count; i++)
-        hogged |= notice(&sched->workers[i], now) && !leat__idle_is_asleep(&sched->idle, i);
+        hogged |= standing(&sched->workers[i], now) >= LEAT__HOG_NS &&
+                  !leat__idle_is_asleep(&sched->idle, i);
     leat__unlock(&sched->idle.lock);
     /* relaxed: at worst, a wake for nothing, or one at the next look */
     if (hogged && !load_relaxed(&sched->sentinel))

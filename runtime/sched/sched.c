@@ -56,6 +56,7 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
 
         worker->sched = sched;
         worker->alone = sched->alone;
+        worker->asks = !sched->alone;
         err = leat__deque_init(&worker->fresh);
         if (!err)
             err = leat__runq_init(&worker->runq);
@@ -70,7 +71,8 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
         worker->turns = 4;
         worker->due = LEAT_NEVER;
         worker->trim_at = LEAT_NEVER;
-        store_relaxed(&worker->turn_ns, LEAT__WAKE_NS); /* relaxed: no thread yet */
+        /* The first ones are taken for long. relaxed: no thread yet */
+        store_relaxed(&worker->turn_ns, LEAT__WAKE_NS + 1);
         worker->poller = options->pollers[i];
         worker->ticker = options->tickers[i];
         worker->driven = options->driven && i == 0;
@@ -147,7 +149,7 @@ void leat__sched_stop(struct leat__sched *sched)
     for (unsigned i = 0; i < sched->count; i++) {
         struct leat__worker *worker = &sched->workers[i];
 
-        leat__check(!worker->lifo && !worker->next && !worker->pinned.first &&
+        leat__check(!leat__slot_peek(&worker->lifo) && !worker->next && !worker->pinned.first &&
                         !leat__classes_wait(sched) &&
                         leat__runq_len(&worker->runq) == 0 && leat__deque_len(&worker->fresh) == 0,
                     "the scheduler was stopped while tasks were runnable");

@@ -132,6 +132,16 @@ static inline struct leat__probe *leat__worker_probe(struct leat__worker *worker
     return &leat__worker_face(worker)->probe;
 }
 
+/* A number that is another one after each turn of the worker. Any thread. */
+static inline uint64_t leat__worker_turns(const struct leat__worker *worker)
+{
+    const struct leat__probe *probe = &leat__worker_face(worker)->probe;
+
+    return leat__probe_read(&probe->switches) + leat__probe_read(&probe->yields) +
+           leat__probe_read(&probe->finishes) + leat__probe_read(&probe->turns) +
+           leat__probe_read(&probe->sleeps);
+}
+
 static inline void **leat__worker_slot(struct leat__worker *worker)
 {
     return &leat__worker_face(worker)->slot;

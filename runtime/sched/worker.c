@@ -135,28 +135,25 @@ static struct leat__fiber *special_last(struct leat__worker *worker, bool idle)
 /* The next fiber in the worker's own hands, NULL when there is none. */
 struct leat__fiber *leat__pick(struct leat__worker *worker)
 {
-    struct leat__fiber *fiber = worker->lifo;
-    struct leat__fiber *other;
+    struct leat__fiber *fiber, *other;
 
-    if (fiber && worker->lifo_run < LEAT__LIFO_RUN_MAX) {
-        worker->lifo = NULL;
+    if (leat__slot_peek(&worker->lifo) && worker->lifo_run < LEAT__LIFO_RUN_MAX) {
         worker->lifo_run++;
-        return fiber;
+        fiber = leat__slot_take(&worker->lifo);
+        if (fiber)
+            return fiber;
     }
     worker->lifo_run = 0;
     other = worker->special ? special_first(worker) : NULL;
     if (!other)
         other = oldest(worker);
     if (!other && worker->special)
-        other = special_last(worker, !fiber);
-    if (!other) {
-        worker->lifo = NULL;
+        other = special_last(worker, !leat__slot_peek(&worker->lifo));
+    fiber = leat__slot_peek(&worker->lifo) ? leat__slot_take(&worker->lifo) : NULL;
+    if (!other)
         return fiber;
-    }
-    if (fiber) { /* its budget is spent: to the back of the queue */
-        worker->lifo = NULL;
+    if (fiber) /* its budget is spent: to the back of the queue */
         leat__enqueue(worker, fiber);
-    }
     return other;
 }
 
@@ -279,6 +276,10 @@ static void calibrate(struct leat__worker *worker, leat_time now)
         store_relaxed(&worker->turn_ns, (load_relaxed(&worker->turn_ns) + turn) / 2);
         if (worker->raided && turn < LEAT__TURN_SHORT_NS)
             store_relaxed(&worker->raided->turn_ns, turn);
+        if (turn > LEAT__WAKE_NS && load_relaxed(&worker->sched->asks_skip) > 0) {
+            store_relaxed(&worker->sched->asks_skip, 0);
+            store_relaxed(&worker->sched->asks_left, 0);
+        }
         worker->raided = NULL;
     }
     if (worker->turns_left <= 0) { /* it was time, not lack of work, that brought us here */

@@ -3,8 +3,8 @@
  * runtime/sched.
  *
  * INVARIANTS
- *   I1  Only the worker's own thread touches its plain fields. What others touch: runq (thieves),
- *       inbox (producers), the shared fields of struct leat__sched.
+ *   I1  Only the worker's own thread touches its plain fields. What others touch: runq, fresh and
+ *       lifo (thieves), inbox (producers), the shared fields of struct leat__sched.
  *   I2  After each switch the context that runs next calls leat__arrive before anything else: it
  *       commits the fiber that just parked and takes the stack of the one that just ended. So
  *       nobody can resume a fiber whose registers are not saved, or reuse a stack in use.
@@ -21,6 +21,7 @@
 #include "lockfree/inbox.h"
 #include "lockfree/injector.h"
 #include "lockfree/runq.h"
+#include "lockfree/slot.h"
 #include "platform/cpu.h"
 #include "platform/thread.h"
 #include "sched/sched.h"
@@ -43,6 +44,13 @@
 /* A task that has spent its budget of operations (128) was talking to others all the while: if it
  * is moved, each of those costs a cache miss or two. So it counts as so many turns. */
 #define LEAT__TALK_TURNS 16
+
+/* How long a worker without work keeps looking before it sleeps, at most: as long as that has been
+ * of use. In vain it is halved each time, down to nothing, since it would only burn CPU (and keep
+ * the worker from its own reactor). Work that it found, or that would have come in that time while
+ * it slept, brings it back. */
+#define LEAT__SPIN_NS     (10 * LEAT_USEC)
+#define LEAT__SPIN_NS_MIN (1 * LEAT_USEC)
 
 /* How often the sentinel looks whether somebody computes in front of a queue. */
 #define LEAT__SENTINEL_NS 1000000
@@ -74,7 +82,7 @@ struct leat__worker {
     struct leat__worker_face face; /* first: sched.h */
 
     /* touched at each switch */
-    struct leat__fiber  *lifo;    /* the fiber readied last */
+    struct leat__slot    lifo;    /* the fiber readied last; also a thief's, where a turn is long */
     unsigned             lifo_run;
     int                  turns_left; /* until the next look around */
     leat__commit_fn     *commit; /* NULL: it gave way, and goes last */
@@ -87,6 +95,7 @@ struct leat__worker {
     int                 *errno_at; /* where this thread's errno lives */
     bool                 alone;    /* no other worker, so no thieves */
     bool                 special; /* something may be in pinned, or in a class's queue */
+    bool                 asks;    /* wakes another for what it puts into lifo: leat__offer_slot */
     struct leat__batch   pinned; /* FIFO of fibers that no thief may have */
     struct leat__context context; /* of the loop */
     /* the loop's */
@@ -115,6 +124,9 @@ struct leat__worker {
     alignas(64) LEAT_ATOMIC(leat_time) turn_ns; /* how long its turns are, about */
     LEAT_ATOMIC(uint64_t)  watched_looks; /* its looks around when a thief last asked, */
     LEAT_ATOMIC(leat_time) watched_since; /* and since when they are that many */
+    LEAT_ATOMIC(uint64_t)  slot_turns; /* likewise: all its turns, */
+    LEAT_ATOMIC(void *)    slot_item;  /* what was in its slot, */
+    LEAT_ATOMIC(leat_time) slot_since; /* and since when these are the same */
     LEAT_ATOMIC(uint64_t)  looks_seen; /* likewise, for who relieves it */
     LEAT_ATOMIC(leat_time) looks_since;
     LEAT_ATOMIC(bool)      nudged; /* its next signal is to call poller->nudge */
@@ -141,6 +153,8 @@ struct leat__sched {
     alignas(64) struct leat__idle idle;
     LEAT_ATOMIC(void *) bell; /* to be rung by a worker that awakes; NULL: none */
     LEAT_ATOMIC(uint32_t) visitors; /* threads of others that are handing a fiber in */
+    LEAT_ATOMIC(uint32_t) asks_skip; /* awakenings between two that ask: leat__offer_slot */
+    LEAT_ATOMIC(uint32_t) asks_left; /* and until the next one */
     LEAT_ATOMIC(bool) sentinel; /* a sleeper looks after queues every LEAT__SENTINEL_NS */
 };
 
@@ -166,13 +180,18 @@ void                leat__fiber_main(void *unused);
 void                leat__wake_one(struct leat__sched *sched);
 void                leat__offer(struct leat__worker *worker);
 void                leat__offer_class(struct leat__worker *worker);
-struct leat__fiber *leat__search(struct leat__worker *worker);
+void                leat__offer_slot(struct leat__worker *worker);
 void                leat__found(struct leat__worker *worker);
-void                leat__raid_stalled(struct leat__worker *worker, leat_time now);
 void                leat__idle(struct leat__worker *worker);
 bool                leat__idle_rest(struct leat__worker *worker, leat_time *ret_due);
 void                leat__idle_rise(struct leat__worker *worker);
 void                leat__wake_worker(struct leat__sched *sched, unsigned index);
+
+/* search.c: what workers take from each other */
+struct leat__fiber *leat__search(struct leat__worker *worker);
+void                leat__raid_stalled(struct leat__worker *worker, leat_time now);
+bool                leat__queued(struct leat__sched *sched);   /* is anything? */
+bool                leat__takeable(struct leat__sched *sched); /* and would a search take it? */
 
 /* relief.c: workers that compute for long */
 void                leat__relieve(struct leat__worker *worker, leat_time now);

@@ -15,7 +15,7 @@
 
 static const char *what_waits(struct leat__worker *worker)
 {
-    if (worker->lifo || worker->next)
+    if (leat__slot_peek(&worker->lifo) || worker->next)
         return "a task was readied and not run";
     if (leat__runq_len(&worker->runq) > 0 || leat__deque_len(&worker->fresh) > 0)
         return "a task stands in a worker's queue";

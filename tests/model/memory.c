@@ -28,7 +28,7 @@
 #include "internal.h"
 
 enum {
-    OBJECTS_MAX = 64,
+    OBJECTS_MAX = 96,
     MESSAGES_MAX = 120, /* to an object in an execution */
     HASH_SLOTS = 256
 };

@@ -17,10 +17,12 @@
 #define PATIENCE (20 * LEAT_SEC)
 
 struct stage {
-    struct leat_scope *scope;
-    LEAT_ATOMIC(bool)  computing, happened;
-    bool               too_late; /* it had not happened when the hog's patience ended */
-    int                fds[2];
+    struct leat_scope    *scope;
+    LEAT_ATOMIC(bool)     computing, happened;
+    bool                  too_late; /* it had not happened when the hog's patience ended */
+    int                   fds[2];
+    struct leat_semaphore semaphore;
+    bool                  in_slot;
 };
 
 /* Pinned: it stays on the worker of whoever spawned it. */
@@ -220,6 +222,59 @@ LEAT_TEST(hogs, a_task_readied_by_one_runs_elsewhere)
 {
     expect_ok(leat_run(ready_again_and_again, NULL,
                        LEAT_OPTIONS(.workers = 2, .stall_ns = LEAT_NEVER)));
+}
+
+/* ---- and that sit in its LIFO slot, since long turns were not to be expected ---- */
+
+static int be_readied_and_tell(void *arg)
+{
+    struct stage *stage = arg;
+    int err = leat_semaphore_acquire(&stage->semaphore, 1);
+
+    store_release(&stage->happened, true);
+    return err;
+}
+
+/* After short turns, as far as the worker knows. */
+static int ready_into_the_slot_and_compute(void *arg)
+{
+    struct stage *stage = arg;
+    struct leat__worker *worker;
+
+    leat_sleep(2 * LEAT_MSEC);
+    worker = leat__worker_current();
+    store_relaxed(&worker->turn_ns, 100); /* relaxed: an estimate */
+    leat_semaphore_release(&stage->semaphore, 1);
+    stage->in_slot = leat__slot_peek(&worker->lifo) != NULL; /* not if the other was late itself */
+    return hog(stage);
+}
+
+static int ready_into_slots(void *arg)
+{
+    int in_slot = 0;
+
+    (void)arg;
+    for (int i = 0; i < 10; i++) {
+        struct stage stage = { .scope = NULL };
+        LEAT_SCOPE(scope);
+
+        leat_semaphore_init(&stage.semaphore, 0);
+        leat_spawn(&scope, be_readied_and_tell, &stage);
+        leat_spawn(&scope, ready_into_the_slot_and_compute, &stage);
+        expect_ok(leat_scope_join(&scope));
+        expect(!stage.too_late);
+        in_slot += stage.in_slot;
+    }
+    expect_gt(in_slot, 0);
+    return 0;
+}
+
+LEAT_TEST(hogs, a_task_in_the_slot_of_one_runs_elsewhere)
+{
+    expect_ok(leat_run(ready_into_slots, NULL,
+                       LEAT_OPTIONS(.workers = 2, .stall_ns = LEAT_NEVER)));
+    expect_ok(leat_run(ready_into_slots, NULL,
+                       LEAT_OPTIONS(.workers = 3, .stall_ns = LEAT_NEVER, .no_signals = true)));
 }
 
 /* ---- storms ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* model: sources lockfree/lock.c lockfree/idle.c lockfree/injector.c lockfree/deque.c
- * model: sources lockfree/runq.c sched/idle.c
+ * model: sources lockfree/runq.c lockfree/slot.c sched/idle.c sched/search.c
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RUNQ_SLOTS=4u -DLEAT__DEQUE_SLOTS=2u
  * model: flags -DLEAT__SPIN_PAUSES=0
  *
@@ -21,8 +21,10 @@ static struct leat__poller pollers[WORKERS];
 static struct leat__fiber fibers[FIBERS];
 static struct leat__stack stack;
 static leat_time now;
-static bool completed; /* worker 1's reactor has readied the other hog */
+static int completes;  /* the hog that some worker's reactor is about to ready: */
+static bool completed; /* worker 1's the other one, worker 0's the first one */
 static bool short_ran;
+static bool in_slot; /* where the hog puts the short fiber; else in its queue */
 static int hogs[WORKERS], runs[FIBERS], left;
 
 /* ---- the rooms below, played ---- */
@@ -82,14 +84,27 @@ static void compute(void)
     }
 }
 
+/* As leat__ready_on, or as leat__enqueue. */
+static void queue_short(struct leat__worker *worker)
+{
+    if (!in_slot) {
+        model_check(leat__runq_push(&worker->runq, &fibers[SHORT].link));
+        leat__offer(worker);
+        return;
+    }
+    model_check(!leat__slot_swap(&worker->lifo, &fibers[SHORT]));
+    if (worker->asks && !load_relaxed(&sched.sentinel)) /* relaxed: as in park.c */
+        leat__offer_slot(worker);
+}
+
 static void run(struct leat__worker *worker, struct leat__fiber *fiber)
 {
     int i = (int)(fiber - fibers);
 
+    leat__probe_count(&worker->face.probe.switches);
     runs[i]++;
     if (i == HOG) {
-        model_check(leat__runq_push(&worker->runq, &fibers[SHORT].link));
-        leat__offer(worker);
+        queue_short(worker);
         compute();
     } else if (i == OTHER_HOG) {
         compute();
@@ -105,15 +120,17 @@ static void run(struct leat__worker *worker, struct leat__fiber *fiber)
 
 static struct leat__fiber *look_around(struct leat__worker *worker)
 {
-    struct leat__link *item = leat__runq_pop(&worker->runq);
+    struct leat__link *item = leat__slot_peek(&worker->lifo) ? leat__slot_take(&worker->lifo) : NULL;
 
+    if (!item)
+        item = leat__runq_pop(&worker->runq);
     if (!item)
         item = leat__deque_take_oldest(&worker->fresh, false);
     if (item)
         return (struct leat__fiber *)(void *)item;
-    if (worker == &workers[1] && completed) {
+    if (completed && worker == &workers[completes == HOG ? 0 : 1]) {
         completed = false;
-        return &fibers[OTHER_HOG];
+        return &fibers[completes];
     }
     return NULL;
 }
@@ -145,7 +162,7 @@ static void complete(void *arg)
 {
     (void)arg;
     completed = true;
-    wake(&pollers[1]);
+    wake(&pollers[completes == HOG ? 0 : 1]);
 }
 
 static void reset(unsigned count, leat_time turn)
@@ -157,6 +174,7 @@ static void reset(unsigned count, leat_time turn)
     memset(hogs, 0, sizeof hogs);
     sched.workers = workers;
     sched.count = count;
+    sched.relief = true;
     leat__idle_init(&sched.idle, count);
     for (unsigned i = 0; i < count; i++) {
         workers[i].sched = &sched;
@@ -173,7 +191,8 @@ static void reset(unsigned count, leat_time turn)
     for (int i = 0; i < FIBERS; i++)
         fibers[i].stack = &stack;
     workers[0].next = &fibers[HOG];
-    completed = short_ran = false;
+    completed = short_ran = in_slot = false;
+    completes = OTHER_HOG;
     now = 0;
     left = 2;
 }
@@ -212,6 +231,43 @@ MODEL_DRIVER(sched_sentinel_of_two_sleepers_takes_what_was_not_offered, .preempt
         model_spawn(work, &workers[i]);
     model_run();
     check_ran(2);
+}
+
+/* The same from its LIFO slot, where others never look while turns are short. */
+MODEL_DRIVER(sched_sentinel_takes_from_the_slot, .stale = 1)
+{
+    reset(2, 10);
+    in_slot = true;
+    model_spawn(work, &workers[0]);
+    model_spawn(work, &workers[1]);
+    model_run();
+    check_ran(2);
+}
+
+/* All sleep when the hog awakes, so there is no sentinel. */
+MODEL_DRIVER(sched_slot_of_who_awakes_is_taken, .preemptions = 1, .stale = 1)
+{
+    reset(2, 10);
+    in_slot = true;
+    workers[0].next = NULL;
+    completes = HOG;
+    model_spawn(work, &workers[0]);
+    model_spawn(work, &workers[1]);
+    model_spawn(complete, NULL);
+    model_run();
+    check_ran(2);
+}
+
+MODEL_DRIVER(sched_slot_is_taken_though_the_sentinel_gets_work, .preemptions = 1, .stale = -1)
+{
+    reset(3, 10);
+    in_slot = true;
+    left = 3;
+    for (int i = 0; i < 3; i++)
+        model_spawn(work, &workers[i]);
+    model_spawn(complete, NULL);
+    model_run();
+    check_ran(3);
 }
 
 /* Worker 1 gets a long turn of its own while it stands sentinel: the third one must go on. No old

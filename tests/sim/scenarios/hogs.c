@@ -20,8 +20,8 @@ static int hogs(void *arg)
     return 0;
 }
 
-/* A sentinel takes one or more each millisecond, of 26 at most. */
-#define PATIENCE (50 * LEAT_MSEC)
+/* A sentinel takes all that it finds behind the hog, at most a millisecond late. */
+#define PATIENCE (25 * LEAT_MSEC)
 
 static leat_time asked_at[101], longest;
 
