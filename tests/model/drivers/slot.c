@@ -3,7 +3,7 @@
  * model: flags -DLEAT__LOCK_SPINS=0
  *
  * The owner's slot: each item that is put comes out once, to its owner or to a thief, with what was
- * written into it; also one that is put again while its former place in the word was not settled. */
+ * written into it; also one that is put again before its theft was settled. */
 #include "items.h"
 #include "lockfree/slot.h"
 
