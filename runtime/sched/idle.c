@@ -10,8 +10,8 @@
  *
  * That prediction is wrong when a long turn follows short ones: nobody can look while it computes.
  * So while anybody is awake one sleeper is the sentinel: every millisecond it looks (search.c) for
- * who has not come round since, and takes what is queued there. With everybody asleep there is none,
- * and the first to awake wakes another when it readies a task, as long as that is of use.
+ * who has not come round since, and takes what is queued there. With everybody asleep there is
+ * none, and the first to awake wakes another when it readies a task, as long as that is of use.
  *
  * INVARIANTS
  *   I1  A worker with something in its queues is awake; it sleeps only after it found them empty.

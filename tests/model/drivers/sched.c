@@ -120,8 +120,10 @@ static void run(struct leat__worker *worker, struct leat__fiber *fiber)
 
 static struct leat__fiber *look_around(struct leat__worker *worker)
 {
-    struct leat__link *item = leat__slot_peek(&worker->lifo) ? leat__slot_take(&worker->lifo) : NULL;
+    struct leat__link *item = NULL;
 
+    if (leat__slot_peek(&worker->lifo))
+        item = leat__slot_take(&worker->lifo);
     if (!item)
         item = leat__runq_pop(&worker->runq);
     if (!item)
