@@ -4,6 +4,8 @@
 
 #include <leat/leat.h>
 
+#include <pthread.h>
+
 LEAT_TEST(broadcast, a_slow_subscriber_learns_how_many_it_missed)
 {
     struct leat_broadcast *news;
@@ -94,6 +96,124 @@ LEAT_TEST_TASK(broadcast, a_deadline_ends_a_send_that_nobody_got)
         expect_err(leat_broadcast_recv(&slow, &value, NULL), -ETIMEDOUT);
     }
     leat_unsubscribe(&slow);
+    leat_broadcast_destroy(news);
+}
+
+/* Odd bytes over several words, so that one that is half of another shows. */
+struct line {
+    uint32_t parts[5];
+    char     end;
+};
+
+static struct line line_of(uint32_t number)
+{
+    return (struct line){ { number, number, number, number, number }, (char)number };
+}
+
+struct listener {
+    struct leat_subscriber subscriber;
+    uint64_t               next;
+    bool                   torn;
+};
+
+static void *listen_to_the_end(void *arg)
+{
+    struct listener *listener = arg;
+    struct line line;
+    uint64_t missed;
+
+    while (leat_broadcast_recv(&listener->subscriber, &line, &missed) == 0) {
+        listener->next += missed;
+        for (int i = 0; i < 5; i++)
+            listener->torn |= line.parts[i] != (uint32_t)listener->next;
+        listener->torn |= line.end != (char)listener->next;
+        listener->next++;
+    }
+    leat_unsubscribe(&listener->subscriber);
+    return NULL;
+}
+
+static void broadcast_to_threads(enum leat_slow slow, size_t capacity, uint32_t lines)
+{
+    enum { LISTENERS = 3 };
+    struct listener listeners[LISTENERS];
+    pthread_t threads[LISTENERS];
+    struct leat_broadcast *news;
+
+    assert_ok(leat_broadcast_create(&news, sizeof(struct line), capacity, slow));
+    for (int i = 0; i < LISTENERS; i++) {
+        listeners[i] = (struct listener){ .next = 0 };
+        leat_subscribe(&listeners[i].subscriber, news);
+        assert_ok(pthread_create(&threads[i], NULL, listen_to_the_end, &listeners[i]));
+    }
+    for (uint32_t i = 0; i < lines; i++) {
+        struct line line = line_of(i);
+
+        expect_ok(leat_broadcast_send(news, &line));
+    }
+    leat_broadcast_close(news);
+    for (int i = 0; i < LISTENERS; i++) {
+        assert_ok(pthread_join(threads[i], NULL));
+        expect_eq(listeners[i].next, lines);
+        expect(!listeners[i].torn);
+    }
+    leat_broadcast_destroy(news);
+}
+
+LEAT_TEST(broadcast, an_element_is_whole_for_threads_that_are_overtaken)
+{
+    broadcast_to_threads(LEAT_SLOW_MISSES, 2, 50000);
+}
+
+LEAT_TEST(broadcast, threads_that_are_waited_for_miss_nothing)
+{
+    broadcast_to_threads(LEAT_SLOW_WAITS, 2, 3000);
+}
+
+static int send_many_lines(void *arg)
+{
+    int err = 0;
+
+    for (uint32_t i = 0; i < 300 && !err; i++)
+        err = leat_broadcast_send(arg, &(struct line){ { i }, 0 });
+    return err;
+}
+
+static int count_lines(void *arg)
+{
+    struct listener *listener = arg;
+    struct line line;
+    int err;
+
+    while ((err = leat_broadcast_recv(&listener->subscriber, &line, NULL)) == 0)
+        listener->next++;
+    leat_unsubscribe(&listener->subscriber);
+    return err == -EPIPE ? 0 : err;
+}
+
+LEAT_TEST_TASK(broadcast, several_senders_wait_for_several_receivers)
+{
+    enum { EACH = 4 };
+    struct listener listeners[EACH] = { { .next = 0 } };
+    struct leat_broadcast *news;
+    LEAT_SCOPE(receivers);
+
+    assert_ok(leat_broadcast_create(&news, sizeof(struct line), 3, LEAT_SLOW_WAITS));
+    for (int i = 0; i < EACH; i++) {
+        leat_subscribe(&listeners[i].subscriber, news);
+        leat_spawn(&receivers, count_lines, &listeners[i]);
+    }
+    {
+        LEAT_SCOPE(senders);
+
+        for (int i = 0; i < EACH; i++)
+            leat_spawn(&senders, send_many_lines, news);
+        expect_ok(leat_scope_join(&senders));
+    }
+    leat_broadcast_close(news);
+    expect_ok(leat_scope_join(&receivers));
+    for (int i = 0; i < EACH; i++)
+        expect_eq(listeners[i].next, EACH * 300u);
     leat_broadcast_destroy(news);
 }
 
