@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The least it takes on one core: a fiber a stage, a ring between each two, and each fiber passes on
- * what it finds and what fits before it switches to the next. */
+/* The least it takes on one core: a fiber a stage, a ring between each two, and each fiber passes
+ * on what it finds and what fits before it switches to the next. */
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>

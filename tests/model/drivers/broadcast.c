@@ -4,7 +4,7 @@
  * model: flags -DLEAT__LOCK_SPINS=0
  *
  * Broadcasts: every subscriber receives each element whole and in order, or learns that it missed
- * it; senders that wait go on when there is room. Watches: the latest value is seen, and the end. */
+ * it; senders that wait go on when there is room. Watches: the latest value shows, and the end. */
 #include <errno.h>
 #include <leat/broadcast.h>
 
