@@ -97,7 +97,7 @@ LEAT_API int leat_parallel_reduce_with(size_t begin, size_t end, leat_reduce_fn 
 
 /* leat_parallel_scan(base, count, bytes, combine, data, options...): item i of the array becomes
  * items 0 to i combined. combine must be associative. Blocks depend on the number of threads.
- * Returns also -ENOMEM, for items over 128 bytes, and stops in between on a cancel: the array is
+ * Returns also -ENOMEM, with the array untouched, and stops in between on a cancel: the array is
  * then partly scanned. */
 #define leat_parallel_scan(...)                                                                    \
     LEAT__PARALLEL_SCAN(__VA_ARGS__, .size = sizeof(struct leat_parallel_options))
@@ -107,6 +107,18 @@ LEAT_API int leat_parallel_reduce_with(size_t begin, size_t end, leat_reduce_fn 
 LEAT_API int leat_parallel_scan_with(void *base, size_t count, size_t bytes,
                                      leat_combine_fn *combine, void *data,
                                      const struct leat_parallel_options *options);
+
+/* leat_parallel_scan_exclusive(base, count, bytes, combine, data, sum, options...): item i becomes
+ * *sum and items 0 to i - 1 combined, and *sum all of them: as sizes become offsets, and their
+ * total. *sum, an item, is what comes before the first; it is untouched on failure. */
+#define leat_parallel_scan_exclusive(...)                                                          \
+    LEAT__PARALLEL_SCAN_EXCLUSIVE(__VA_ARGS__, .size = sizeof(struct leat_parallel_options))
+#define LEAT__PARALLEL_SCAN_EXCLUSIVE(base, count, bytes, combine, data, sum, ...)                 \
+    leat_parallel_scan_exclusive_with(base, count, bytes, combine, data, sum,                      \
+                                      &(const struct leat_parallel_options){ __VA_ARGS__ })
+LEAT_API int leat_parallel_scan_exclusive_with(void *base, size_t count, size_t bytes,
+                                               leat_combine_fn *combine, void *data, void *sum,
+                                               const struct leat_parallel_options *options);
 
 /* ---- sorting ---- */
 

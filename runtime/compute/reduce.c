@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Reductions and scans.
+/* Reductions.
  *
  * A reduction splits lazily as loops do (for.c); each forked half has a sum of its own, which is
  * combined behind that of the first half at the join: so order is kept, and there are only as many
  * sums as there were helpers. A deterministic one splits its range in halves down to a grain that
- * depends on the range alone, and combines along the same tree each time.
- *
- * A scan works in three steps over a few blocks for each thread: scan each block; combine the
- * blocks' ends, one after the other; combine each block with what comes before it. Twice the work
- * of a serial scan, so with one thread it is one. */
+ * depends on the range alone, and combines along the same tree each time. */
 #include "compute/for.h"
 #include "platform/clock.h"
 
@@ -153,95 +149,4 @@ int leat_parallel_reduce_with(size_t begin, size_t end, leat_reduce_fn *body,
     if (err || begin >= end)
         return err;
     return leat__compute_enter_fn(options->runtime, run_reduction, &of);
-}
-
-/* ---- leat_parallel_scan ---- */
-
-struct scan {
-    char            *base;
-    size_t           count, bytes;
-    leat_combine_fn *combine;
-    void            *data;
-    size_t           block; /* items of one */
-};
-
-/* The next item takes in the one before it. */
-static void take_in(const struct scan *scan, struct sum *sum, size_t i, const char *before)
-{
-    char *item = scan->base + i * scan->bytes;
-
-    memcpy(sum->at, before, scan->bytes);
-    scan->combine(scan->data, sum->at, item);
-    memcpy(item, sum->at, scan->bytes);
-}
-
-static size_t block_end(const struct scan *scan, size_t block)
-{
-    size_t begin = block * scan->block;
-
-    return scan->count - begin < scan->block ? scan->count : begin + scan->block;
-}
-
-static int scan_blocks(void *data, size_t begin, size_t end)
-{
-    const struct scan *scan = data;
-    struct sum sum;
-    int err = sum_init(&sum, scan->base, scan->bytes);
-
-    if (err)
-        return err;
-    for (; begin < end; begin++)
-        for (size_t i = begin * scan->block + 1; i < block_end(scan, begin); i++)
-            take_in(scan, &sum, i, scan->base + (i - 1) * scan->bytes);
-    sum_fini(&sum);
-    return 0;
-}
-
-/* All but a block's last item, which was done before. Block 0 has nothing before it. */
-static int carry_blocks(void *data, size_t begin, size_t end)
-{
-    const struct scan *scan = data;
-    struct sum sum;
-    int err = sum_init(&sum, scan->base, scan->bytes);
-
-    if (err)
-        return err;
-    for (; begin < end; begin++)
-        for (size_t i = begin * scan->block; i + 1 < block_end(scan, begin); i++)
-            take_in(scan, &sum, i, scan->base + (begin * scan->block - 1) * scan->bytes);
-    sum_fini(&sum);
-    return 0;
-}
-
-static int run_scan(struct leat__lane *lane, void *arg)
-{
-    struct scan *scan = arg;
-    size_t width = leat__lane_width(lane), blocks;
-    struct sum sum;
-    int err;
-
-    scan->block = width == 1 ? scan->count : scan->count / (4 * width) + 1;
-    blocks = scan->count / scan->block + (scan->count % scan->block != 0);
-    err = sum_init(&sum, scan->base, scan->bytes); /* before anything is done */
-    if (!err)
-        err = leat__for_on(lane, 0, blocks, 1, scan_blocks, scan);
-    for (size_t block = 1; !err && block < blocks; block++)
-        take_in(scan, &sum, block_end(scan, block) - 1,
-                scan->base + (block * scan->block - 1) * scan->bytes);
-    if (!err && blocks > 1)
-        err = leat__for_on(lane, 1, blocks, 1, carry_blocks, scan);
-    if (sum.at)
-        sum_fini(&sum);
-    return err;
-}
-
-int leat_parallel_scan_with(void *base, size_t count, size_t bytes, leat_combine_fn *combine,
-                            void *data, const struct leat_parallel_options *options)
-{
-    int err = leat__loop_options(options);
-
-    if (err || count == 0)
-        return err;
-    return leat__compute_enter_fn(options->runtime, run_scan,
-                                  &(struct scan){ base, count, bytes, combine, data, 0 });
 }

@@ -366,6 +366,87 @@ LEAT_TEST_TASK(parallel, scan_adds_up_in_order)
     }
 }
 
+LEAT_TEST_TASK(parallel, exclusive_scan_turns_sizes_into_offsets_and_their_total)
+{
+    static long x[N];
+
+    for (int count = 0; count <= N; count = count * 3 + 1) {
+        long sum = 1000;
+
+        for (int i = 0; i < count; i++)
+            x[i] = i;
+        expect_ok(leat_parallel_scan_exclusive(x, (size_t)count, sizeof x[0], join_longs, NULL,
+                                               &sum));
+        for (long i = 0; i < count; i++)
+            assert_eq(x[i], 1000 + i * (i - 1) / 2);
+        expect_eq(sum, 1000 + (long)count * (count - 1) / 2);
+    }
+}
+
+LEAT_TEST_TASK(parallel, exclusive_scan_keeps_the_order)
+{
+    static struct interval x[N];
+    struct interval sum = { -1, 0, false };
+
+    for (int i = 0; i < N; i++)
+        x[i] = (struct interval){ i, i + 1, false };
+    expect_ok(leat_parallel_scan_exclusive(x, N, sizeof x[0], join_intervals, NULL, &sum));
+    for (int i = 0; i < N; i++)
+        assert_true(x[i].begin == -1 && x[i].end == i && !x[i].broken);
+    expect(sum.begin == -1 && sum.end == N && !sum.broken);
+}
+
+/* Large items have their sums on the heap. */
+struct large {
+    long lane[200];
+};
+
+static void join_large(void *data, void *left, const void *right)
+{
+    (void)data;
+    for (int i = 0; i < 200; i++)
+        ((struct large *)left)->lane[i] += ((const struct large *)right)->lane[i];
+}
+
+LEAT_TEST_TASK(parallel, scans_of_large_items_add_up)
+{
+    enum { COUNT = 500 };
+    struct large *x = calloc(COUNT, sizeof *x), sum = { { 0 } };
+
+    for (int i = 0; i < COUNT; i++)
+        x[i].lane[199] = 1;
+    expect_ok(leat_parallel_scan(x, COUNT, sizeof x[0], join_large, NULL));
+    for (int i = 0; i < COUNT; i++)
+        assert_eq(x[i].lane[199], i + 1);
+    expect_ok(leat_parallel_scan_exclusive(x, COUNT, sizeof x[0], join_large, NULL, &sum));
+    for (int i = 0; i < COUNT; i++)
+        assert_eq(x[i].lane[199], i * (i + 1) / 2);
+    expect_eq(sum.lane[199], COUNT * (COUNT + 1) / 2);
+    free(x);
+}
+
+LEAT_TEST_TASK(parallel, cancelled_scan_leaves_the_sum_as_it_was)
+{
+    static long x[N];
+    long sum = 7;
+    LEAT_SCOPE(scope, .deadline = leat_now());
+
+    expect_err(leat_parallel_scan_exclusive(x, N, sizeof x[0], join_longs, NULL, &sum),
+               -ETIMEDOUT);
+    expect_eq(sum, 7);
+    (void)leat_scope_join(&scope);
+}
+
+LEAT_TEST(parallel, scans_on_a_plain_thread_are_done_there)
+{
+    long x[] = { 3, 1, 2 }, sum = 10;
+
+    expect_ok(leat_parallel_scan_exclusive(x, 3, sizeof x[0], join_longs, NULL, &sum));
+    expect(x[0] == 10 && x[1] == 13 && x[2] == 14 && sum == 16);
+    expect_ok(leat_parallel_scan(x, 3, sizeof x[0], join_longs, NULL));
+    expect(x[0] == 10 && x[1] == 23 && x[2] == 37);
+}
+
 /* ---- bad options ---- */
 
 LEAT_TEST(parallel, options_of_another_size_are_refused)

@@ -229,7 +229,7 @@ static int loop_task(void *arg)
 {
     static unsigned char marks[KEYS];
     static struct sum items[300];
-    struct sum sum = { { 0 } };
+    struct sum sum = { { 0 } }, before;
     uint64_t all = 0;
     int err;
 
@@ -251,6 +251,11 @@ static int loop_task(void *arg)
         err = leat_parallel_scan(items, 300, sizeof items[0], combine, NULL);
     if (!err)
         expect_eq(items[299].lane[0], 300u);
+    before = (struct sum){ { 5 } };
+    if (!err) {
+        err = leat_parallel_scan_exclusive(items, 300, sizeof items[0], combine, NULL, &before);
+        expect_eq(before.lane[0], err ? 5u : 5u + 300u * 301 / 2);
+    }
     return err;
 }
 
