@@ -1,65 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* The same work done in five ways, and how long each takes: for every item wait for a remote
- * answer (here: a sleep of 3 ms) and then compute on it for about a millisecond.
+/* The same work (work.h) done in five ways, and how long each takes.
  *
  *     approaches [ITEMS]
  *
- * What computes is one registered function; where it runs is one argument. */
-#include <leat/leat.h>
+ * tasks.h has it as tasks; perf/approaches asks the same beside plain C. */
+#include "tasks.h"
+
 #include <leat/procs.h>
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#define ANSWER (3 * LEAT_MSEC)
-
-/* A million steps of a small generator stand for parsing, rendering, compressing .. */
-LEAT_REMOTE(digest, .idempotent = true)
-(const void *in, size_t in_bytes, struct leat_reply *reply)
-{
-    uint64_t state;
-
-    if (in_bytes != sizeof state)
-        return -EINVAL;
-    memcpy(&state, in, sizeof state);
-    for (int i = 0; i < 1000000; i++)
-        state = state * UINT64_C(6364136223846793005) + 1442695040888963407;
-    return leat_reply_write(reply, &state, sizeof state);
-}
-
-struct item {
-    uint64_t              number; /* in */
-    struct leat_executor *executor;
-    uint64_t              digest; /* out */
-};
-
-static int compute(struct item *item)
-{
-    struct leat_reply reply = { 0 };
-    int err = leat_remote_call(item->executor, digest, &item->number, sizeof item->number, &reply);
-
-    if (!err)
-        memcpy(&item->digest, reply.data, sizeof item->digest);
-    leat_reply_fini(&reply);
-    return err;
-}
-
-static int wait_and_compute(void *arg)
-{
-    int err = leat_sleep(ANSWER);
-
-    return err ? err : compute(arg);
-}
 
 /* On a thread that may block: plain calls, as in any C program. */
 static int block_and_compute(void *arg)
 {
-    const struct timespec answer = { .tv_nsec = ANSWER };
-
-    nanosleep(&answer, NULL);
+    work_wait();
     return compute(arg);
 }
 
@@ -75,15 +30,6 @@ static int in_sequence(struct item *items, size_t count)
     for (size_t i = 0; i < count && !err; i++)
         err = wait_and_compute(&items[i]);
     return err;
-}
-
-static int at_once(struct item *items, size_t count, leat_task_fn *fn)
-{
-    LEAT_SCOPE(scope);
-
-    for (size_t i = 0; i < count; i++)
-        leat_spawn(&scope, fn, &items[i]);
-    return leat_scope_join(&scope);
 }
 
 struct approach {

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* A task for each item; the computing pool, of `workers` threads, computes. */
+#include "leat.h"
+
+#include <leat/remote.h>
+
+static int app(void *arg)
+{
+    return measure(arg, leat_executor_compute());
+}
+
+int main(int argc, char **argv)
+{
+    struct perf_args args = perf_args_parse(argc, argv);
+    struct bench     bench = { .args = &args };
+
+    return leat_main(app, &bench, LEAT_OPTIONS(.workers = 1,
+                                               .compute_threads = (unsigned)args.workers));
+}
