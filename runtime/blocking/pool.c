@@ -45,9 +45,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#define SPIN (15 * LEAT_USEC)
+/* How long an idle thread looks before it sleeps. The model checker, whose clock stands, has 0. */
+#ifndef LEAT__BLOCKING_SPIN_NS
+#define LEAT__BLOCKING_SPIN_NS (15 * LEAT_USEC)
+#endif
 
-enum kind { USER, FILES, NAMES, KINDS };
+enum { KINDS = LEAT__BLOCKING_NAMES + 1 };
 
 struct leat__blocking {
     struct kind_of_call {
@@ -182,7 +185,7 @@ static struct thread *pick_idle(struct leat__blocking *pool, struct kind_of_call
 /* A thread whose last call came soon looks for the next one for about as long as a wake takes. */
 static bool told_soon(struct thread *thread, leat_time begin)
 {
-    while (thread->hopeful && leat__clock_now() - begin < SPIN) {
+    while (thread->hopeful && leat__clock_now() - begin < LEAT__BLOCKING_SPIN_NS) {
         for (int i = 0; i < 32; i++) {
             if (load_acquire(&thread->told) == TOLD) /* O1: pairs with tell */
                 return true;
@@ -220,7 +223,7 @@ static struct leat__offload *sleep_idle(struct leat__blocking *pool, struct thre
         leat__unlock(&pool->lock);
         deadline = LEAT_NEVER; /* we are off the list: somebody is about to tell us */
     }
-    thread->hopeful = leat__clock_now() - begin < 2 * SPIN;
+    thread->hopeful = leat__clock_now() - begin < 2 * LEAT__BLOCKING_SPIN_NS;
     return thread->call;
 }
 
@@ -372,7 +375,7 @@ static bool withdraw(struct leat__offload_pool *port, struct leat__offload *call
 
 int leat__blocking_call(struct leat__blocking *pool, int (*fn)(void *arg), void *arg)
 {
-    return leat__offload_call(&pool->kind[USER].port, fn, arg);
+    return leat__offload_call(&pool->kind[LEAT__BLOCKING_USER].port, fn, arg);
 }
 
 /* The caller's pool, and one call more; NULL: it is no task, and blocks nobody but itself. */
@@ -386,7 +389,7 @@ static struct leat__blocking *pool_of_caller(void)
     return leat__runtime_current()->blocking;
 }
 
-static int call(enum kind kind, int (*fn)(void *arg), void *arg)
+static int call(enum leat__blocking_kind kind, int (*fn)(void *arg), void *arg)
 {
     struct leat__blocking *pool = pool_of_caller();
 
@@ -396,16 +399,16 @@ static int call(enum kind kind, int (*fn)(void *arg), void *arg)
 
 int leat_blocking(int (*fn)(void *arg), void *arg)
 {
-    return call(USER, fn, arg);
+    return call(LEAT__BLOCKING_USER, fn, arg);
 }
 
 int leat__blocking_files(int (*fn)(void *arg), void *arg)
 {
-    return call(FILES, fn, arg);
+    return call(LEAT__BLOCKING_FILES, fn, arg);
 }
 
-static int owned_call(enum kind kind, int (*fn)(void *value), void *value, size_t bytes,
-                      void (*drop)(void *value))
+static int owned_call(enum leat__blocking_kind kind, int (*fn)(void *value), void *value,
+                      size_t bytes, void (*drop)(void *value))
 {
     struct leat__blocking *pool = pool_of_caller();
 
@@ -416,13 +419,13 @@ static int owned_call(enum kind kind, int (*fn)(void *value), void *value, size_
 int leat_blocking_owned(int (*fn)(void *value), void *value, size_t bytes,
                         void (*drop)(void *value))
 {
-    return owned_call(USER, fn, value, bytes, drop);
+    return owned_call(LEAT__BLOCKING_USER, fn, value, bytes, drop);
 }
 
 int leat__blocking_names(int (*fn)(void *value), void *value, size_t bytes,
                          void (*drop)(void *value))
 {
-    return owned_call(NAMES, fn, value, bytes, drop);
+    return owned_call(LEAT__BLOCKING_NAMES, fn, value, bytes, drop);
 }
 
 /* ---- the pool ---- */
@@ -439,9 +442,9 @@ static void set_quotas(struct leat__blocking *pool)
     unsigned max = pool->threads_max, names = at_least_1(max / 4);
     unsigned others = names + at_least_1(max / 8);
 
-    pool->kind[FILES].quota = max;
-    pool->kind[NAMES].quota = names;
-    pool->kind[USER].quota = max > others ? max - others : 1;
+    pool->kind[LEAT__BLOCKING_FILES].quota = max;
+    pool->kind[LEAT__BLOCKING_NAMES].quota = names;
+    pool->kind[LEAT__BLOCKING_USER].quota = max > others ? max - others : 1;
 }
 
 int leat__blocking_create(struct leat__blocking **ret, struct leat__runtime *runtime,
@@ -581,4 +584,10 @@ void leat__blocking_tune(struct leat__blocking *pool, leat_time idle,
 {
     pool->idle_life = idle;
     pool->start = start;
+}
+
+struct leat__offload_pool *leat__blocking_port(struct leat__blocking *pool,
+                                               enum leat__blocking_kind kind)
+{
+    return &pool->kind[kind].port;
 }

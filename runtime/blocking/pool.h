@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 struct leat__blocking;
+struct leat__offload_pool;
 struct leat__runtime;
 
 /* A thread that has had no work for this long ends. */
@@ -51,5 +52,10 @@ typedef int leat__blocking_start_fn(struct leat__thread *thread,
                                     void (*fn)(void *arg), void *arg);
 void leat__blocking_tune(struct leat__blocking *pool, leat_time idle,
                          leat__blocking_start_fn *start);
+
+/* For tests: where calls of a kind go in and are taken back. */
+enum leat__blocking_kind { LEAT__BLOCKING_USER, LEAT__BLOCKING_FILES, LEAT__BLOCKING_NAMES };
+struct leat__offload_pool *leat__blocking_port(struct leat__blocking *pool,
+                                               enum leat__blocking_kind kind);
 
 #endif

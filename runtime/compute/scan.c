@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Scans, in three steps over a few blocks for each thread: combine the items of each block; combine
  * these sums, one after the other, to what comes before each block; scan each block from that on.
- * Twice the work of a serial scan, so with one thread it is one. The first step only reads: scanning
- * each block at once and combining each item once more with what comes before its block, which is
+ * Twice the work of a serial scan, so with one thread it is one. The first step only reads: to scan
+ * each block at once and combine each item once more with what comes before its block, which is
  * as much work, would write the array twice, and leaves no room for a scan that excludes the item.
  *
  * What comes before a block stands in a place of the block's own, and is what its scan goes on
