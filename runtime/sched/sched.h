@@ -6,6 +6,7 @@
 
 #include "base/probe.h"
 #include "platform/exceptions.h"
+#include "sched/current.h"
 #include "sched/fiber.h"
 #include "sched/poller.h"
 
@@ -76,11 +77,6 @@ struct leat__worker_face {
     unsigned            talks; /* budgets spent since the worker last looked around */
     struct leat__probe  probe;
 };
-
-/* The worker this thread is, NULL on other threads. The only reader of the thread-local: noinline
- * with a compiler barrier inside, since a fiber resumes on other threads and compilers cache a
- * thread-local's address over a call. Never keep the result over a suspension. */
-struct leat__worker *leat__worker_current(void);
 
 /* Memory of the calling thread, all-zero at its start, for what the task room keeps of a plain
  * thread. On a worker it is nobody's: a fiber would find another on the next one. */
