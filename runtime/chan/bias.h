@@ -55,18 +55,23 @@ static inline void leat__bias_init(struct leat__bias *bias)
     store_relaxed(&bias->owner, leat__fence_usable() ? LEAT__BIAS_NONE : LEAT__BIAS_SHARED);
 }
 
-/* True: the caller is alone until it leaves. */
-static inline bool leat__bias_enter(struct leat__bias *bias, struct leat__inside *inside)
+/* True: the caller, a worker, is alone until it leaves. For calls that mostly find it so: those who
+ * are not the owner announce themselves too, for an instant. */
+static inline bool leat__bias_enter_often(struct leat__bias *bias, struct leat__inside *inside)
 {
-    /* relaxed: a hint */
-    if (load_relaxed(&bias->owner) != (uintptr_t)inside)
-        return false;
     store_relaxed(&inside->object, bias); /* relaxed: O1 */
     leat__fence_light();
     if (__builtin_expect(load_relaxed(&bias->owner) == (uintptr_t)inside, 1)) /* relaxed: O1 */
         return true;
     store_release(&inside->object, NULL); /* O2 */
     return false;
+}
+
+/* The same for all, also for who is on no worker. */
+static inline bool leat__bias_enter(struct leat__bias *bias, struct leat__inside *inside)
+{
+    /* relaxed: a hint */
+    return load_relaxed(&bias->owner) == (uintptr_t)inside && leat__bias_enter_often(bias, inside);
 }
 
 static inline void leat__bias_leave(struct leat__inside *inside)

@@ -85,8 +85,9 @@ int leat_chan_create(struct leat_chan **ret, size_t bytes, const struct leat_cha
         store_relaxed(&chan->bias.owner, LEAT__BIAS_SHARED);
     chan->spsc = options->spsc;
     chan->single = options->spsc && capacity > 0 && !options->oneshot && leat__fence_usable();
-    if (capacity == 0 || options->oneshot)
-        store_relaxed(&chan->waiting, LEAT__CHAN_SLOW); /* relaxed: nobody else has it yet */
+    /* relaxed: nobody else has it yet */
+    store_relaxed(&chan->waiting, (capacity == 0 || options->oneshot ? LEAT__CHAN_SLOW : 0u) |
+                                      (bytes == sizeof(uint64_t) ? 0u : LEAT__CHAN_ANY));
     *ret = chan;
     return 0;
 }
@@ -300,7 +301,7 @@ static int push(struct leat_chan *chan, const struct leat__chan_turn *turn, cons
     int err;
 
     if (turn->alone)
-        return leat__ring_push_alone(&chan->ring, element);
+        return leat__ring_push_alone(&chan->ring, element, leat__ring_copy);
     err = leat__ring_claim_tail(&chan->ring, &at);
     if (!err)
         leat__ring_fill(&chan->ring, at, element);
@@ -313,7 +314,7 @@ static int pop(struct leat_chan *chan, const struct leat__chan_turn *turn, void 
     int err;
 
     if (turn->alone)
-        return leat__ring_pop_alone(&chan->ring, element);
+        return leat__ring_pop_alone(&chan->ring, element, leat__ring_copy);
     err = leat__ring_claim_head(&chan->ring, &at);
     if (!err)
         leat__ring_drain(&chan->ring, at, element);

@@ -17,6 +17,7 @@ enum {
     LEAT__CHAN_SENDERS = 2,
     LEAT__CHAN_JOINERS = 4,
     LEAT__CHAN_SLOW = 8, /* each operation enters: no capacity, or it closes itself */
+    LEAT__CHAN_ANY = 16, /* elements are no words */
 };
 
 /* A worker that alone took so many turns, or alone passed so many elements each way, gets a shared

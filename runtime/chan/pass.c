@@ -15,11 +15,11 @@ static const struct leat__reason joining = { "see the elements of a channel done
 
 /* ---- the fast path: nobody waits, and there is room, or something to take ---- */
 
-static inline bool is_quick(struct leat_chan *chan)
+/* `but`: flags that do not matter. */
+static inline bool is_quick(struct leat_chan *chan, uint32_t but)
 {
     /* relaxed: a hint; who must not miss a waiter reads it again (O1 of chan.c) */
-    return __builtin_expect((load_relaxed(&chan->waiting) &
-                             (uint32_t)~LEAT__CHAN_JOINERS) == 0, 1);
+    return __builtin_expect((load_relaxed(&chan->waiting) & ~(LEAT__CHAN_JOINERS | but)) == 0, 1);
 }
 
 /* The position is ours: fill or drain it, and see to those who wait for that. */
@@ -50,7 +50,7 @@ static inline int pass_single(struct leat_chan *chan, const void *source, void *
         cpu_relax();
     if (!leat__single_enter(side, &chan->bias, &mark))
         return err;
-    if (is_quick(chan))
+    if (is_quick(chan, LEAT__CHAN_ANY))
         err = source ? leat__ring_push_single(&chan->ring, source)
                      : leat__ring_pop_single(&chan->ring, target);
     leat__single_leave(side, &mark);
@@ -78,7 +78,7 @@ static inline int send_shared(struct leat_chan *chan, const void *element,
     uint64_t at;
     int err;
 
-    if (!is_quick(chan))
+    if (!is_quick(chan, LEAT__CHAN_ANY))
         return -EAGAIN;
     err = leat__ring_claim_tail(&chan->ring, &at);
     if (err)
@@ -99,7 +99,7 @@ static inline int recv_shared(struct leat_chan *chan, void *element,
     uint64_t at;
     int err;
 
-    if (!is_quick(chan))
+    if (!is_quick(chan, LEAT__CHAN_ANY))
         return -EAGAIN;
     err = leat__ring_claim_head(&chan->ring, &at);
     if (err)
@@ -293,7 +293,36 @@ static __attribute__((noinline)) int recv_alone(struct leat_chan *chan, void *el
     return __builtin_expect(err == -EAGAIN, 0) ? recv_slow(chan, element, true) : err;
 }
 
+/* The elements are no words; or one of the above. */
+static __attribute__((noinline)) int send_alone_any(struct leat_chan *chan, const void *element)
+{
+    struct leat__worker *worker = leat__worker_current();
+
+    if (is_quick(chan, LEAT__CHAN_ANY) &&
+        leat__ring_push_alone(&chan->ring, element, leat__ring_copy) == 0) {
+        leat__bias_leave(leat__worker_face(worker)->inside);
+        return 0;
+    }
+    return send_alone(chan, element, worker, leat__worker_face(worker)->running->self);
+}
+
+static __attribute__((noinline)) int recv_alone_any(struct leat_chan *chan, void *element)
+{
+    struct leat__worker *worker = leat__worker_current();
+
+    if (is_quick(chan, LEAT__CHAN_ANY) &&
+        leat__ring_pop_alone(&chan->ring, element, leat__ring_copy) == 0) {
+        leat__bias_leave(leat__worker_face(worker)->inside);
+        return 0;
+    }
+    return recv_alone(chan, element, worker, leat__worker_face(worker)->running->self);
+}
+
 /* ---- what programs call ---- */
+
+/* A caller's object, whose size the compiler may know under LTO: it would warn of copies of other
+ * sizes. */
+#define HIDE(pointer) __asm__("" : "+r"(pointer))
 
 /* Behind a call: it is no tail call, so that reports of who waits show what the program called. */
 static inline void keep_frame(void)
@@ -312,7 +341,9 @@ static __attribute__((noinline)) int send_any(struct leat_chan *chan, const void
     if (err)
         return err;
     if (leat__bias_enter(&chan->bias, inside)) {
-        err = is_quick(chan) ? leat__ring_push_alone(&chan->ring, element) : -EAGAIN;
+        err = is_quick(chan, LEAT__CHAN_ANY)
+                  ? leat__ring_push_alone(&chan->ring, element, leat__ring_copy)
+                  : -EAGAIN;
         leat__bias_leave(inside);
     } else {
         err = chan->single ? pass_single(chan, element, NULL) : send_shared(chan, element, inside);
@@ -329,7 +360,9 @@ static __attribute__((noinline)) int recv_any(struct leat_chan *chan, void *elem
     if (err)
         return err;
     if (leat__bias_enter(&chan->bias, inside)) {
-        err = is_quick(chan) ? leat__ring_pop_alone(&chan->ring, element) : -EAGAIN;
+        err = is_quick(chan, LEAT__CHAN_ANY)
+                  ? leat__ring_pop_alone(&chan->ring, element, leat__ring_copy)
+                  : -EAGAIN;
         leat__bias_leave(inside);
     } else {
         err = chan->single ? pass_single(chan, NULL, element) : recv_shared(chan, element, inside);
@@ -337,20 +370,24 @@ static __attribute__((noinline)) int recv_any(struct leat_chan *chan, void *elem
     return __builtin_expect(err, 0) && err != -EPIPE ? recv_slow(chan, element, may_wait) : err;
 }
 
+/* The next two are one straight line where nobody waits: no call, so that no register is saved. */
+
 int leat_chan_send(struct leat_chan *chan, const void *element)
 {
     struct leat__worker *worker = leat__worker_current();
     struct leat__fiber *fiber = worker ? leat__worker_face(worker)->running : NULL;
+    struct leat__inside *inside = leat__worker_inside(worker);
     int err;
 
+    HIDE(element);
     if (__builtin_expect(fiber && leat__checkpoint_quick(fiber->self), 1) &&
-        leat__bias_enter(&chan->bias, leat__worker_face(worker)->inside)) {
-        if (__builtin_expect(is_quick(chan) &&
-                             leat__ring_push_alone(&chan->ring, element) == 0, 1)) {
-            leat__bias_leave(leat__worker_face(worker)->inside);
+        leat__bias_enter_often(&chan->bias, inside)) {
+        if (is_quick(chan, 0) && __builtin_expect(leat__ring_push_alone(
+                                     &chan->ring, element, leat__ring_copy_word) == 0, 1)) {
+            leat__bias_leave(inside);
             return 0;
         }
-        err = send_alone(chan, element, worker, fiber->self);
+        err = send_alone_any(chan, element);
     } else {
         err = send_any(chan, element, true);
     }
@@ -362,16 +399,18 @@ int leat_chan_recv(struct leat_chan *chan, void *element)
 {
     struct leat__worker *worker = leat__worker_current();
     struct leat__fiber *fiber = worker ? leat__worker_face(worker)->running : NULL;
+    struct leat__inside *inside = leat__worker_inside(worker);
     int err;
 
+    HIDE(element);
     if (__builtin_expect(fiber && leat__checkpoint_quick(fiber->self), 1) &&
-        leat__bias_enter(&chan->bias, leat__worker_face(worker)->inside)) {
-        if (__builtin_expect(is_quick(chan) &&
-                             leat__ring_pop_alone(&chan->ring, element) == 0, 1)) {
-            leat__bias_leave(leat__worker_face(worker)->inside);
+        leat__bias_enter_often(&chan->bias, inside)) {
+        if (is_quick(chan, 0) && __builtin_expect(leat__ring_pop_alone(
+                                     &chan->ring, element, leat__ring_copy_word) == 0, 1)) {
+            leat__bias_leave(inside);
             return 0;
         }
-        err = recv_alone(chan, element, worker, fiber->self);
+        err = recv_alone_any(chan, element);
     } else {
         err = recv_any(chan, element, true);
     }
@@ -381,11 +420,13 @@ int leat_chan_recv(struct leat_chan *chan, void *element)
 
 int leat_chan_try_send(struct leat_chan *chan, const void *element)
 {
+    HIDE(element);
     return send_any(chan, element, false);
 }
 
 int leat_chan_try_recv(struct leat_chan *chan, void *element)
 {
+    HIDE(element);
     return recv_any(chan, element, false);
 }
 

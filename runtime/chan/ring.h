@@ -3,7 +3,8 @@
  * bounded queue, 2010; positions that carry their lap, for capacities that are no power of two, as
  * in crossbeam's ArrayQueue).
  *
- *     position        lap * LAP + index              LAP: a power of two, at least the capacity
+ *     position        lap * LAP + offset             of a slot, in bytes; LAP: a power of two, at
+ *                                                    least the bytes of all slots
  *     slot's turn     lap      free, for the sender of that lap
  *                     lap + 1  full, for the receiver of that lap
  *                     lap + LAP: free in the next lap
@@ -66,7 +67,9 @@ struct leat__ring {
     size_t   bytes;  /* of an element */
     size_t   stride; /* of a slot */
     uint64_t capacity;
-    uint64_t lap; /* LAP */
+    uint64_t lap;  /* LAP */
+    uint64_t mask; /* LAP - 1: of a position's offset */
+    uint64_t last; /* the offset of the last slot; none without capacity */
     unsigned char *slots;
     alignas(64) LEAT_ATOMIC(uint64_t) tail;
     struct leat__ring_user sender; /* who moved tail last, while it was shared */
@@ -92,9 +95,11 @@ static inline void leat__ring_init(struct leat__ring *ring, size_t bytes, uint64
     ring->bytes = bytes;
     ring->stride = leat__ring_stride(bytes);
     ring->capacity = capacity;
-    ring->lap = 2; /* full in a lap must not look free in the next */
-    while (ring->lap < capacity)
-        ring->lap *= 2;
+    ring->lap = ring->stride; /* at least 2: full in a lap must not look free in the next */
+    while (ring->lap < capacity * ring->stride || (ring->lap & (ring->lap - 1)))
+        ring->lap = (ring->lap | (ring->lap - 1)) + 1;
+    ring->mask = ring->lap - 1;
+    ring->last = capacity * ring->stride - ring->stride;
     ring->slots = slots;
     store_relaxed(&ring->tail, 0); /* relaxed, both: nobody else has it yet */
     store_relaxed(&ring->head, 0);
@@ -102,13 +107,13 @@ static inline void leat__ring_init(struct leat__ring *ring, size_t bytes, uint64
 
 static inline struct leat__ring_slot *leat__ring_slot(const struct leat__ring *ring, uint64_t at)
 {
-    return (void *)(ring->slots + (at & (ring->lap - 1)) * ring->stride);
+    return (void *)(ring->slots + (at & ring->mask));
 }
 
 /* With the marks: a CLOSED tail fits no slot's turn. Alone there is no other. */
 static inline uint64_t leat__ring_lap(const struct leat__ring *ring, uint64_t at)
 {
-    return at & ~(ring->lap - 1);
+    return at - (at & ring->mask);
 }
 
 /* The same of a position that was taken while SHARED. */
@@ -117,23 +122,35 @@ static inline uint64_t leat__ring_turn(const struct leat__ring *ring, uint64_t a
     return leat__ring_lap(ring, at) & ~LEAT__RING_SHARED;
 }
 
+/* The position behind the one with this offset in this lap. */
+static inline uint64_t leat__ring_behind(const struct leat__ring *ring, uint64_t offset,
+                                         uint64_t lap)
+{
+    if (__builtin_expect(offset == ring->last, 0))
+        return lap + ring->lap;
+    return lap + offset + ring->stride;
+}
+
 static inline uint64_t leat__ring_next(const struct leat__ring *ring, uint64_t at)
 {
-    uint64_t next = at + 1;
-
-    if ((next & (ring->lap - 1)) == (ring->capacity & (ring->lap - 1)))
-        next = leat__ring_lap(ring, at) + ring->lap;
-    return next;
+    return leat__ring_behind(ring, at & ring->mask, leat__ring_lap(ring, at));
 }
 
 /* How many elements were sent to the positions before this one. */
 static inline uint64_t leat__ring_count(const struct leat__ring *ring, uint64_t at)
 {
     at &= ~LEAT__RING_MARKS;
-    return at / ring->lap * ring->capacity + (at & (ring->lap - 1));
+    return at / ring->lap * ring->capacity + (at & ring->mask) / ring->stride;
 }
 
-/* Small ones inline: a call of memcpy costs as much as the rest. */
+/* Most elements are of this size. A call of memcpy costs as much as all the rest, and has its
+ * caller save registers even where it is not made. */
+static inline void leat__ring_copy_word(void *to, const void *from, size_t bytes)
+{
+    (void)bytes;
+    memcpy(to, from, sizeof(uint64_t));
+}
+
 static inline void leat__ring_copy(void *to, const void *from, size_t bytes)
 {
     if (__builtin_expect(bytes == 8, 1))
@@ -148,33 +165,38 @@ static inline void leat__ring_copy(void *to, const void *from, size_t bytes)
 
 /* ---- alone ---- */
 
-/* 0, -EPIPE, -EAGAIN when it is full, -EBUSY when somebody is about to make room. */
-static inline int leat__ring_push_alone(struct leat__ring *ring, const void *element)
+/* 0, -EPIPE, -EAGAIN when it is full, -EBUSY when somebody is about to make room. `copy`: one of
+ * the above. */
+static inline __attribute__((always_inline)) int
+leat__ring_push_alone(struct leat__ring *ring, const void *element,
+                      void (*copy)(void *to, const void *from, size_t bytes))
 {
     /* relaxed, here and below: nobody else moves positions; bias.h hands the ring over */
     uint64_t tail = load_relaxed(&ring->tail);
-    uint64_t lap = leat__ring_lap(ring, tail);
-    struct leat__ring_slot *slot = leat__ring_slot(ring, tail);
+    uint64_t offset = tail & ring->mask, lap = tail - offset;
+    struct leat__ring_slot *slot = leat__ring_slot(ring, offset);
 
     if (__builtin_expect(load_acquire(&slot->turn) != lap, 0)) { /* O1: of one from before */
         if (tail & LEAT__RING_CLOSED)
             return -EPIPE;
         return load_relaxed(&ring->head) + ring->lap == tail ? -EAGAIN : -EBUSY;
     }
-    leat__ring_copy(slot->element, element, ring->bytes);
+    copy(slot->element, element, ring->bytes);
     store_relaxed(&slot->turn, lap + 1);
-    store_relaxed(&ring->tail, leat__ring_next(ring, tail));
+    store_relaxed(&ring->tail, leat__ring_behind(ring, offset, lap));
     return 0;
 }
 
 /* 0, -EAGAIN when it is empty, -EPIPE when it is empty and closed, -EBUSY when somebody is about to
  * fill the slot. */
-static inline int leat__ring_pop_alone(struct leat__ring *ring, void *element)
+static inline __attribute__((always_inline)) int
+leat__ring_pop_alone(struct leat__ring *ring, void *element,
+                     void (*copy)(void *to, const void *from, size_t bytes))
 {
     /* relaxed, here and below: as above */
     uint64_t head = load_relaxed(&ring->head);
-    uint64_t lap = leat__ring_lap(ring, head);
-    struct leat__ring_slot *slot = leat__ring_slot(ring, head);
+    uint64_t offset = head & ring->mask, lap = head - offset;
+    struct leat__ring_slot *slot = leat__ring_slot(ring, offset);
 
     if (__builtin_expect(load_acquire(&slot->turn) != lap + 1, 0)) { /* O1: of one from before */
         uint64_t tail = load_relaxed(&ring->tail);
@@ -183,9 +205,9 @@ static inline int leat__ring_pop_alone(struct leat__ring *ring, void *element)
             return -EBUSY;
         return tail & LEAT__RING_CLOSED ? -EPIPE : -EAGAIN;
     }
-    leat__ring_copy(element, slot->element, ring->bytes);
+    copy(element, slot->element, ring->bytes);
     store_relaxed(&slot->turn, lap + ring->lap);
-    store_relaxed(&ring->head, leat__ring_next(ring, head));
+    store_relaxed(&ring->head, leat__ring_behind(ring, offset, lap));
     return 0;
 }
 

@@ -235,7 +235,7 @@ int leat__checkpoint_slow(struct leat__self *self)
     if (!self->scope || leat__shielded(self))
         return 0;
     leat__bound_join(self);
-    return leat__bound_check(self, leat__clock_now());
+    return leat__bound_check(self, self->scope->deadline == LEAT_NEVER ? 0 : leat__clock_now());
 }
 
 int leat_cancelled(void)
