@@ -207,6 +207,10 @@ static bool give_up(struct leat_procs *procs, struct leat__job *job)
         break;
     }
     procs->stats.failed += gone;
+    if (gone && ours) { /* it may have been started before, in a worker that died */
+        job->reply->attempts = job->attempts;
+        job->reply->end = job->attempts > 0 ? LEAT_REMOTE_ABANDONED : LEAT_REMOTE_NOT_RUN;
+    }
     leat__procs_dispatch(procs, &wakes);
     pthread_mutex_unlock(&procs->lock);
     leat__wakes_run(&wakes);

@@ -7,6 +7,8 @@
 
 #include <leat/time.h>
 
+#include <errno.h>
+
 /* About what a sleep and its end cost: looking for longer can save nothing. */
 #define LOOK (15 * LEAT_USEC)
 
@@ -49,6 +51,7 @@ int leat__procs_collect(void *arg)
     struct leat_procs *procs = arg;
     bool hopeful = false; /* looking before sleeping found something lately */
     char rings[64];
+    ssize_t got;
     bool busy;
 
     for (;;) {
@@ -67,7 +70,11 @@ int leat__procs_collect(void *arg)
         if (look(procs, true, &busy) > 0)
             continue;
         hopeful = false;
-        if (leat_read(procs->bell, rings, sizeof rings) <= 0)
+        got = leat_read(procs->bell, rings, sizeof rings);
+        if (got == 0 || got == -ECANCELED || leat_cancelled() != 0)
+            return 0;
+        /* The kernel was out of memory, perhaps; without us no call would end again. */
+        if (got < 0 && leat_sleep(LEAT_MSEC) != 0)
             return 0;
     }
 }

@@ -124,6 +124,12 @@ void leat__proc_send_end(struct leat__proc *worker)
     (void)leat__wire_send(procs->socket, &order, sizeof order, NULL, 0);
 }
 
+bool leat__proc_is_told(const struct leat__proc *worker)
+{
+    return worker->state != LEAT__PROC_ALIVE &&
+           (worker->live == 0 || worker->why == LEAT__WHY_TIME || worker->why == LEAT__WHY_CANCEL);
+}
+
 void leat__proc_retire(struct leat__proc *worker, enum leat__proc_why why)
 {
     if (worker->state != LEAT__PROC_ALIVE)
@@ -140,7 +146,7 @@ void leat__job_stop(struct leat__job *job, enum leat__proc_why why)
     struct leat__proc *worker = job->worker;
 
     take_back_all(worker);
-    if (worker->state != LEAT__PROC_ALIVE)
+    if (leat__proc_is_told(worker))
         return;
     for (unsigned i = 0; i < worker->count; i++) {
         struct leat__flight *flight = flight_at(worker, i);
@@ -235,8 +241,8 @@ unsigned leat__flight_collect(struct leat__proc *worker)
     }
     if (came_free == 0 || worker->live > 0)
         return came_free;
-    if (worker->state == LEAT__PROC_ENDING && worker->why == LEAT__WHY_LIE)
-        leat__proc_send_end(worker); /* what it had begun after the lie is done */
+    if (worker->state == LEAT__PROC_ENDING)
+        leat__proc_send_end(worker); /* what it had begun is done */
     if (worker->procs->options.jobs_max > 0 && worker->jobs >= worker->procs->options.jobs_max)
         leat__proc_retire(worker, LEAT__WHY_RETIRE);
     return came_free;

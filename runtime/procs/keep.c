@@ -44,6 +44,12 @@ static leat_time delay_of(const struct leat__proc *worker)
     return delay < DELAY_MAX ? delay : DELAY_MAX;
 }
 
+/* With the lock. Where nobody can, the keeper starts them all when it has another zygote. */
+static bool can_start(const struct leat_procs *procs)
+{
+    return procs->socket >= 0 && !(procs->closing && procs->calls == 0);
+}
+
 /* Start it if it is due, unless somebody else does. */
 static void start_due(struct leat__proc *worker)
 {
@@ -52,8 +58,7 @@ static void start_due(struct leat__proc *worker)
     int err;
 
     pthread_mutex_lock(&procs->lock);
-    due = worker->state == LEAT__PROC_GONE && worker->start_at <= leat_now() &&
-          procs->socket >= 0 && !(procs->closing && procs->calls == 0);
+    due = worker->state == LEAT__PROC_GONE && worker->start_at <= leat_now() && can_start(procs);
     if (due)
         worker->start_at = LEAT_NEVER;
     pthread_mutex_unlock(&procs->lock);
@@ -216,7 +221,9 @@ int leat__procs_keep(void *arg)
             take_report(procs, &report);
             continue;
         }
-        if (!is_closing(procs)) {
+        if (is_closing(procs)) {
+            leat__zygote_shut(procs); /* it may have been started since close did that */
+        } else {
             leat__procs_log(procs, LEAT_LOG_WARN, "the process that starts workers has died");
             kill(procs->zygote, SIGKILL); /* it may have closed its socket only; it is our child */
         }
@@ -239,12 +246,11 @@ static leat_time keep_limits(struct leat_procs *procs, leat_time now)
         struct leat__proc *worker = &procs->workers[i];
         const struct leat__flight *first = &worker->flight[worker->head];
 
-        if (worker->state == LEAT__PROC_ENDING &&
-            (worker->live == 0 || worker->why != LEAT__WHY_LIE))
+        if (worker->state == LEAT__PROC_ENDING && leat__proc_is_told(worker))
             leat__proc_send_end(worker); /* again: the last may not have got through */
-        if (worker->state == LEAT__PROC_GONE && worker->start_at < next)
+        if (worker->state == LEAT__PROC_GONE && worker->start_at < next && can_start(procs))
             next = worker->start_at;
-        if (limit == 0 || worker->state != LEAT__PROC_ALIVE || worker->count == 0 || !first->job)
+        if (limit == 0 || leat__proc_is_told(worker) || worker->count == 0 || !first->job)
             continue;
         if (now - first->since >= limit)
             leat__job_stop(first->job, LEAT__WHY_TIME);

@@ -100,7 +100,7 @@ static int build(struct leat_procs *procs)
 }
 
 /* End the zygote, and so the workers; the keeper then sees to what is left of them. */
-static void shut(struct leat_procs *procs)
+void leat__zygote_shut(struct leat_procs *procs)
 {
     pthread_mutex_lock(&procs->lock);
     if (procs->socket >= 0)
@@ -127,7 +127,7 @@ static int start(struct leat_procs *procs)
 /* Before there was a keeper. */
 static void undo(struct leat_procs *procs)
 {
-    shut(procs);
+    leat__zygote_shut(procs);
     leat__zygote_reap(procs);
     pthread_mutex_lock(&procs->lock);
     for (unsigned i = 0; i < procs->options.workers; i++)
@@ -186,7 +186,7 @@ void leat_procs_close(struct leat_procs *procs)
     pthread_mutex_unlock(&procs->lock);
     if (wait && leat_semaphore_acquire(&procs->all_returned, 1) != 0)
         leat__check(false, "a shielded wait ends by itself: tell the authors of leat");
-    shut(procs);
+    leat__zygote_shut(procs);
     leat_shutdown(procs->bell);
     leat_semaphore_release(&procs->kick, 1);
     leat_scope_cancel(&procs->scope);

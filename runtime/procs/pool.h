@@ -149,6 +149,10 @@ void leat__proc_retire(struct leat__proc *worker, enum leat__proc_why why);
 /* End a job that a worker has begun, by ending the worker; unless it has just finished it. */
 void leat__job_stop(struct leat__job *job, enum leat__proc_why why);
 
+/* Has it been told to end, or is it gone? One that lied or retires first finishes what it has
+ * begun, and until then that job may be stopped as any other. */
+bool leat__proc_is_told(const struct leat__proc *worker);
+
 /* Tell the zygote to end a worker that is ENDING. */
 void leat__proc_send_end(struct leat__proc *worker);
 
@@ -157,6 +161,9 @@ void leat__proc_send_end(struct leat__proc *worker);
 int leat__procs_collect(void *procs);   /* collect.c: answers the bell */
 int leat__procs_keep(void *procs);      /* keep.c: reads the zygote's reports, starts workers */
 int leat__procs_keep_time(void *procs); /* time.c: limits, starts that were put off */
+
+/* pool.c: tell the zygote that nothing more comes: it ends, and its workers. */
+void leat__zygote_shut(struct leat_procs *procs);
 
 /* start.c */
 int leat__zygote_start(struct leat_procs *procs);

@@ -98,15 +98,19 @@ int leat__zygote_start(struct leat_procs *procs)
     }
     procs->reports = reports;
     pthread_mutex_lock(&procs->lock);
-    procs->socket = pair[0];
     procs->zygote = spawn.pid;
     pthread_mutex_unlock(&procs->lock);
     err = await_ready(procs);
     if (err) {
         kill(spawn.pid, SIGKILL);
         leat__zygote_reap(procs);
+        return err;
     }
-    return err;
+    /* Not before: a worker ordered from one that is not ready would be missed by its burial. */
+    pthread_mutex_lock(&procs->lock);
+    procs->socket = pair[0];
+    pthread_mutex_unlock(&procs->lock);
+    return 0;
 }
 
 /* ---- a worker ---- */

@@ -50,10 +50,13 @@ static void tell(const struct zygote *zygote, enum leat__report_kind kind, uint3
 {
     const struct leat__report report = { .kind = kind, .id = id, .value = value };
     struct pollfd writable = { .fd = zygote->socket, .events = POLLOUT };
+    int err;
 
-    /* The program reads all the time; a full socket is waited for. */
-    while (leat__wire_send(zygote->socket, &report, sizeof report, NULL, 0) == -EAGAIN)
-        poll(&writable, 1, -1);
+    /* The program reads all the time, so a full socket is waited for; and so is a kernel that is
+     * out of memory, for a death that is not reported is a job that never ends. */
+    while ((err = leat__wire_send(zygote->socket, &report, sizeof report, NULL, 0)) == -EAGAIN ||
+           err == -ENOBUFS || err == -ENOMEM)
+        poll(&writable, err == -EAGAIN, err == -EAGAIN ? -1 : 1);
 }
 
 static struct child *find_id(struct zygote *zygote, uint32_t id)
