@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tests under simulation: a program's tasks on one thread, in virtual time, with every decision of
- * the scheduler taken by a seed. Link with leat::sim (libleat_sim) instead of leat::leat.
+ * the scheduler taken by a seed. Link with leat::sim (libleat_sim) instead of leat::leat
+ * (and of leat::procs, which is part of it: its processes are then virtual threads).
  *
  *     LEAT_TEST_SIM(orders, a_retry_gives_up_after_a_day, .seeds = 1000)
  *     {
@@ -121,6 +122,12 @@ LEAT_API void leat_sim_fail(const char *format, ...)
 
 #define leat_sim_expect(cond)                                                                      \
     ((cond) ? (void)0 : leat_sim_fail("expected: %s (%s:%d)", #cond, __FILE__, __LINE__))
+
+/* In a registered function (leat/remote.h): its process ends with that status, or dies of that
+ * signal (SIGSTOP stops it), be the process real or one of a simulation, which is a thread of the
+ * program's: what that had allocated by itself is then lost. */
+LEAT_API void leat_sim_exit(int status) __attribute__((noreturn));
+LEAT_API void leat_sim_raise(int signal);
 
 /* A number below n by the seed; 0 outside of a simulation. */
 LEAT_API uint32_t leat_sim_choose(uint32_t n);

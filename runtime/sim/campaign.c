@@ -30,7 +30,7 @@ struct shared {
 void leat__sim_no_faults(struct leat__sim_config *config)
 {
     config->no_memory = config->no_thread = config->reorder = 0;
-    config->io_error = config->io_short = config->io_late = config->stall = 0;
+    config->io_error = config->io_short = config->io_late = config->stall = config->death = 0;
 }
 
 /* In builds that look for leaks: what all seeds together have left behind. */

@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clamp.h"
 #include "platform/stack.h"
+#include "sim/process.h"
 #include "sim/reactor.h"
 
 #include <errno.h>
@@ -199,13 +200,11 @@ static void arrive(void)
     }
 }
 
-static void go_on_with(struct leat__vthread *next)
+static void switch_to(struct leat__vthread *next)
 {
     struct leat__vthread *before = S.running;
     struct leat__exceptions *exceptions = leat__exceptions_of_thread();
 
-    if (next == before)
-        return;
     before->saved_errno = errno;
     before->waits_since = S.points;
     if (exceptions)
@@ -216,6 +215,19 @@ static void go_on_with(struct leat__vthread *next)
     if (exceptions)
         *exceptions = before->exceptions;
     errno = before->saved_errno;
+}
+
+/* Signals meet a virtual process where it goes on. */
+static void go_on_with(struct leat__vthread *next)
+{
+    struct leat__vthread *me = S.running;
+
+    if (next != me)
+        switch_to(next);
+    if (me->stopped && !me->killed)
+        (void)leat__sim_block(&me->stopped, LEAT_NEVER, "is stopped by a signal", false);
+    if (me->killed)
+        leat__sim_thread_end();
 }
 
 /* The next one to run; moves time when there is none. */
@@ -229,6 +241,12 @@ static struct leat__vthread *pick(enum leat__sim_why why)
     if (S.points - S.moved_at > S.config.steps_max)
         leat__sim_fail("livelock: %llu decision points and still somebody runs",
                        (unsigned long long)(S.points - S.moved_at));
+    if (S.points > S.config.points_max)
+        leat__sim_fail("no end: %llu decision points and it goes on",
+                       (unsigned long long)S.points);
+    if (S.now - S.bound_from > S.config.time_max)
+        leat__sim_fail("no end: it goes on %.0f hours after the last fault there may be",
+                       (double)(S.now - S.bound_from) / (double)LEAT_HOUR);
     for (;;) {
         if (S.due <= S.now)
             let_happen();
@@ -301,13 +319,13 @@ int leat__sim_block(const void *on, leat_time deadline, const char *what, bool s
 
 /* ---- threads ---- */
 
-static void vthread_main(void *arg)
+void leat__sim_thread_end(void)
 {
-    struct leat__vthread *me = arg;
+    struct leat__vthread *me = S.me;
 
-    arrive();
-    errno = 0;
-    me->fn(me->arg);
+    me->killed = me->stopped = false; /* it is past that */
+    if (me->process)
+        leat__sim_process_over(me->process);
     me->state = LEAT__VTHREAD_ENDED;
     S.alive--;
     leat__sim_wake(me, INT32_MAX);
@@ -317,6 +335,24 @@ static void vthread_main(void *arg)
         leat__context_exit_to(&S.base);
     S.running = S.me = pick(LEAT__SIM_END);
     leat__context_exit_to(&S.running->context);
+}
+
+static void vthread_main(void *arg)
+{
+    struct leat__vthread *me = arg;
+
+    arrive();
+    errno = 0;
+    if (!me->killed)
+        me->fn(me->arg);
+    leat__sim_thread_end();
+}
+
+void leat__sim_thread_kill(struct leat__vthread *vthread)
+{
+    vthread->killed = true;
+    if (vthread->state == LEAT__VTHREAD_BLOCKED)
+        make_ready(vthread, false);
 }
 
 int leat__sim_thread_start(struct leat__vthread **ret, const char *name, void (*fn)(void *arg),
@@ -403,6 +439,7 @@ static void first_main(void *arg)
     struct first *first = arg;
 
     first->result = first->fn(first->arg);
+    leat__sim_processes_check();
     leat__sim_free_all();
     leat__sim_world_check();
 }
@@ -432,6 +469,7 @@ void leat__sim_once(int (*fn)(void *arg), void *arg, const struct leat__sim_conf
     S.config = *config;
     S.outcome = outcome;
     S.now = LEAT_SEC; /* a machine that has just started */
+    S.bound_from = leat__time_max(S.now, config->faults_end);
     S.due = LEAT_NEVER;
     leat__random_init(&S.random, config->seed);
     leat__sim_trace_begin();

@@ -23,6 +23,8 @@ struct leat__vthread {
     char                     name[16];
     enum leat__vthread_state state;
     bool                     timed_out, detached, joined;
+    bool                     killed, stopped; /* looked at where it goes on */
+    struct leat__process    *process; /* that it is; NULL: the program's */
     const void              *on; /* blocked */
     const char              *what;
     leat_time                deadline;
@@ -70,6 +72,7 @@ struct leat__sim {
     size_t                   event_count, event_room;
     uint64_t                 event_order;
     uint32_t                 budget_given;
+    leat_time                bound_from; /* from then on config.time_max counts */
     uint64_t                 points, moved_at; /* moved_at: points when time last moved by itself */
     uint64_t                 decisions;
     /* strategies */
@@ -86,6 +89,10 @@ extern struct leat__sim leat__sim;
 
 /* libc.c: nobody runs any more, and what was freed is looked at. */
 void leat__sim_free_all(void);
+
+/* core.c: the thread of a virtual process ends where it is: at once, or where it would go on. */
+_Noreturn void leat__sim_thread_end(void);
+void leat__sim_thread_kill(struct leat__vthread *vthread);
 
 /* core.c: leave the simulation for good, whatever runs in it. */
 _Noreturn void leat__sim_end_failed(void);

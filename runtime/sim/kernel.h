@@ -7,6 +7,7 @@
 #include "observe/registry.h"
 #include "platform/cpu.h"
 #include "platform/thread.h"
+#include "procs/worker.h"
 #include "reactor/reactor.h"
 
 #include <leat/runtime.h>
@@ -15,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 leat_time leat__kernel_clock_now(void);
 leat_time leat__kernel_clock_thread_cpu(void);
@@ -42,6 +44,16 @@ int       leat__kernel_reactor_create(struct leat__reactor **ret, enum leat_reac
 int       leat__kernel_op_attempt(struct leat__op *op, bool ready);
 int       leat__kernel_op_perform(void *arg);
 int       leat__kernel_op_run_alone(struct leat__op *op);
+int       leat__kernel_zygote_spawn(pid_t *ret, int socket);
+int       leat__kernel_zygote_set_up(int socket);
+pid_t     leat__kernel_worker_fork(const struct leat__limits *limits,
+                                   const int fds[LEAT__PROCS_FDS], int socket, int signals);
+void      leat__kernel_worker_confine(struct leat__proc_self *self,
+                                      const struct leat__limits *limits,
+                                      const int fds[LEAT__PROCS_FDS], int zygote);
+void      leat__kernel_worker_job_begins(struct leat__proc_self *self);
+void      leat__kernel_worker_job_ends(struct leat__proc_self *self);
+bool      leat__kernel_jail_possible(void);
 
 /* Of run and observe, whose names inner_names.h keeps likewise. */
 int leat__inner_run(int (*fn)(void *arg), void *arg, const struct leat_options *options);

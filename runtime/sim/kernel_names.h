@@ -30,5 +30,12 @@
 #define leat__op_attempt         leat__kernel_op_attempt
 #define leat__op_perform         leat__kernel_op_perform
 #define leat__op_run_alone       leat__kernel_op_run_alone
+#define leat__zygote_spawn       leat__kernel_zygote_spawn
+#define leat__zygote_set_up      leat__kernel_zygote_set_up
+#define leat__worker_fork        leat__kernel_worker_fork
+#define leat__worker_confine     leat__kernel_worker_confine
+#define leat__worker_job_begins  leat__kernel_worker_job_begins
+#define leat__worker_job_ends    leat__kernel_worker_job_ends
+#define leat__jail_possible      leat__kernel_jail_possible
 
 #endif

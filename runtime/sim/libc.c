@@ -2,7 +2,8 @@
 /* What the runtime calls of the C library, under the names of runtime_names.h: giving way, locks
  * (whose holder may be a virtual thread that does not run now), and memory, which runs out by the
  * seed. */
-#include "sim/core.h"
+#include "sim/process.h"
+#include "sim/process_calls.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -69,6 +70,8 @@ void *leat__sim_calloc(size_t count, size_t bytes)
 
 void *leat__sim_realloc(void *old, size_t bytes)
 {
+    if (leat__sim_process_id() != 0)
+        return runs_out() ? NULL : leat__sim_process_realloc(old, bytes);
     return runs_out() ? NULL : realloc(old, bytes);
 }
 

@@ -17,8 +17,9 @@ static const struct field {
     FIELD(workers),   FIELD(capacity),    FIELD(size),      FIELD(watch),     FIELD(fine),
     FIELD(spurious),
     FIELD(no_memory), FIELD(no_thread),   FIELD(io_error),  FIELD(io_short), FIELD(io_late),
-    FIELD(reorder),   FIELD(faults_end),  FIELD(steps_max), FIELD(cancel_at), FIELD(deadline),
-    FIELD(fault_at),  FIELD(fault_kind),  FIELD(stall),
+    FIELD(reorder),   FIELD(faults_end),  FIELD(steps_max), FIELD(points_max),
+    FIELD(time_max),  FIELD(cancel_at), FIELD(deadline),
+    FIELD(fault_at),  FIELD(fault_kind),  FIELD(stall),     FIELD(death),
 #undef FIELD
 };
 

@@ -22,8 +22,8 @@ static const struct attempt {
     unsigned    values[4]; /* 0 ends them, but as the first */
 } attempts[] = {
     { "no_memory", { 0 } }, { "no_thread", { 0 } }, { "io_error", { 0 } }, { "io_short", { 0 } },
-    { "io_late", { 0 } },   { "reorder", { 0 } },   { "stall", { 0 } },    { "spurious", { 0 } },
-    { "watch", { 0 } },
+    { "io_late", { 0 } },   { "reorder", { 0 } },   { "stall", { 0 } },    { "death", { 0 } },
+    { "spurious", { 0 } },  { "watch", { 0 } },
     { "workers", { 1, 2, 3 } },
     { "size", { 1, 2, 4, 8 } },
     { "capacity", { 1, 2 } },

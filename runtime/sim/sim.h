@@ -24,7 +24,9 @@
  *   I2  No decision depends on an address, on the real clock or on real randomness: the same seed
  *       gives the same trace in every process.
  *   I3  When time moves because nobody can run, nothing is runnable: what then stands in a queue of
- *       the scheduler, with every worker asleep, is a lost wake-up. */
+ *       the scheduler, with every worker asleep, is a lost wake-up.
+ *   I4  Each simulation ends: within a number of points, and a bound of virtual time that begins
+ *       when the faults stop. */
 #ifndef LEAT_SIM_SIM_H
 #define LEAT_SIM_SIM_H
 
@@ -72,8 +74,11 @@ struct leat__sim_config {
     uint32_t  io_error, io_short, io_late; /* operations: an errno, less than asked, much later */
     uint32_t  reorder;    /* completions that are delivered before older ones */
     uint32_t  stall;      /* decisions at which the thread that runs is not run for a while */
+    uint32_t  death;      /* jobs of the process pool in whose worker something happens */
     leat_time faults_end; /* from then on there are none: virtual time */
     uint64_t  steps_max;  /* points without a move of the clock: more is a livelock */
+    uint64_t  points_max; /* points in all, and .. */
+    leat_time time_max;   /* .. virtual time behind faults_end: by then all is over, or it failed */
     uint64_t  cancel_at;  /* cancel.c: the number of the park at which to cancel; 0: none */
     leat_time deadline;   /* cancel.c: of the body's scope; 0: none */
     uint64_t  fault_at;   /* world_op.c: the number of the I/O call that fails; 0: none */

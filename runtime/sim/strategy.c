@@ -11,6 +11,11 @@
 /* Points between two decisions at most: what is due happens at decisions only. */
 #define BUDGET_MAX 200
 
+/* What ends takes some thousand points, of virtual time some days where it tries again and again;
+ * who waits for a wake that is lost goes on when a limit of years ends. */
+#define POINTS_MAX 20000000
+#define TIME_MAX   (20000 * LEAT_HOUR)
+
 void leat__sim_strategy_begin(void)
 {
     uint32_t length = S.config.length ? S.config.length : 1;
@@ -148,7 +153,8 @@ void leat__sim_draw(struct leat__sim_config *config, uint64_t seed)
 
     leat__random_init(&other, seed ^ UINT64_C(0x66696e65));
     leat__random_init(&random, seed ^ UINT64_C(0x6c656174));
-    *config = (struct leat__sim_config){ .seed = seed, .steps_max = 5000000 };
+    *config = (struct leat__sim_config){ .seed = seed, .steps_max = 5000000,
+                                         .points_max = POINTS_MAX, .time_max = TIME_MAX };
     config->strategy = (enum leat__sim_strategy)leat__random_below(&random, LEAT__SIM_STRATEGIES);
     config->personality =
         (enum leat__sim_personality)leat__random_below(&random, LEAT__SIM_PERSONALITIES);
@@ -171,4 +177,5 @@ void leat__sim_draw(struct leat__sim_config *config, uint64_t seed)
     config->reorder = leat__random_below(&random, 2) * leat__random_below(&random, 500);
     config->faults_end = LEAT_SEC + (leat_time)leat__random_below(&random, 1000) * LEAT_MSEC;
     config->stall = leat__random_below(&random, 2) * leat__random_below(&random, 10);
+    config->death = leat__random_below(&other, 2) * leat__random_below(&other, 300);
 }

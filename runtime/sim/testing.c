@@ -49,7 +49,8 @@ bool leat_sim_has_faults(void)
     const struct leat__sim_config *config = leat__sim_config();
 
     return leat__sim_on && (config->fault_at > 0 || config->no_memory + config->no_thread +
-                                                            config->io_error + config->io_short >
+                                                            config->io_error + config->io_short +
+                                                            config->death >
                                                         0);
 }
 

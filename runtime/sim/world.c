@@ -16,6 +16,7 @@
 #include "reactor/call.h"
 #include "reactor/gate.h"
 #include "sim/campaign.h"
+#include "sim/process.h"
 #include "sim/reactor.h"
 #include "sim/sim.h"
 #include "task/self.h"
@@ -71,6 +72,7 @@ void leat__sim_world_begin(void)
         leat__world.buffer_bytes = (size_t)config()->capacity * 16;
     leat__sim_faults = (struct leat__sim_faults){ 0 };
     leat__list_init(&leat__world.held);
+    leat__sim_processes_begin();
     leat__world_tree_begin();
 }
 
@@ -87,6 +89,8 @@ void leat__sim_world_check(void)
         if (world->fds[i])
             leat__sim_fail("descriptor %d was left open (%u in all)", LEAT__WORLD_FD + i,
                            world->open_count);
+    if (leat__world_is_mapped(0))
+        leat__sim_fail("a mapping of a memory file was left");
     if (world->sent != world->received + world->lost)
         leat__sim_fail("of %llu bytes sent, %llu were received and %llu lost",
                        (unsigned long long)world->sent, (unsigned long long)world->received,
@@ -104,6 +108,8 @@ void leat__sim_world_end(void)
     for (int i = 0; i < LEAT__WORLD_FDS_MAX; i++)
         if (leat__world.fds[i])
             (void)leat__world_close(LEAT__WORLD_FD + i);
+    leat__world_memory_end();
+    leat__sim_processes_end();
     leat__world_tree_end();
 }
 

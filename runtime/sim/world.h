@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The world of a simulation: descriptors, pipes, sockets and files in memory, and what goes wrong
  * with them. world.c has operations in flight, world_op.c how they are made and their faults,
- * world_fd.c descriptors and pipes, world_socket.c sockets, world_file.c the tree of files,
- * world_calls.c the system calls that are no operations.
+ * world_fd.c descriptors and pipes, world_socket.c sockets and world_stream.c what is sent over
+ * them, world_file.c the tree of files, world_memory.c memory files, world_calls.c the system calls
+ * that are no operations.
  *
  * It is a plain data structure: no thread, no clock of its own. Bytes arrive the moment they are
  * sent; what takes time, and comes in another order, are completions. What it does is held to a
@@ -75,6 +76,20 @@ enum leat__world_socket_state {
     LEAT__WORLD_CONNECTED, /* also once its peer is gone */
 };
 
+/* A memory file. */
+struct leat__world_memory {
+    unsigned char *data;
+    size_t         bytes, room;
+    int            seals;
+    unsigned       refs; /* open files and mappings */
+};
+
+/* An open file that came with a packet. */
+struct leat__world_passed {
+    struct leat__world_passed *next;
+    struct leat__world_open   *open;
+};
+
 struct leat__world_socket {
     int                           family, type;
     enum leat__world_socket_state state;
@@ -88,6 +103,7 @@ struct leat__world_socket {
     size_t                        swallowed; /* of what went nowhere */
     int                           error;     /* told once */
     struct leat__world_bytes      in;
+    struct leat__world_passed    *passed; /* with its packets, in their order */
     struct leat__world_socket    *peer;
     struct leat__world_socket    *queue, *next; /* of a listener: those not accepted yet */
     int                           queued, backlog;
@@ -101,6 +117,7 @@ enum leat__world_open_kind {
     LEAT__WORLD_OPEN_READER,
     LEAT__WORLD_OPEN_WRITER,
     LEAT__WORLD_OPEN_SOCKET,
+    LEAT__WORLD_OPEN_MEMORY,
 };
 
 /* An open file: what a descriptor stands for. */
@@ -113,11 +130,13 @@ struct leat__world_open {
         struct leat__node   *node;
         struct leat__world_pipe   *pipe;
         struct leat__world_socket *socket;
+        struct leat__world_memory *memory;
     };
 };
 
 struct leat__world {
     struct leat__world_open   *fds[LEAT__WORLD_FDS_MAX];
+    pid_t                      owners[LEAT__WORLD_FDS_MAX]; /* 0: the program */
     unsigned                   open_count;
     struct leat__list          held; /* operations that were taken */
     unsigned                   held_count;
@@ -172,6 +191,14 @@ void leat__world_open_drop(struct leat__world_open *open);
 unsigned leat__world_events(const struct leat__world_open *open);
 
 int leat__world_close(int fd);
+
+/* Descriptors belong to the process that got them; their numbers are of one table, so that all may
+ * use them, and no two processes have the same. Another number for the open file of `fd`, of that
+ * process: -EBADF, -EMFILE. All of a process's are closed. */
+pid_t leat__world_owner(void); /* of what is made now */
+int   leat__world_fd_copy(int fd, pid_t owner);
+void  leat__world_close_of(pid_t owner);
+
 int leat__world_pipe(int fds[2]);
 int leat__world_pipe_room(struct leat__world_open *open, size_t room);
 
@@ -179,7 +206,12 @@ int leat__world_pipe_room(struct leat__world_open *open, size_t room);
 int leat__world_pipe_read(struct leat__world_open *open, void *data, size_t bytes);
 int leat__world_pipe_write(struct leat__world_open *open, const void *data, size_t bytes);
 
-/* ---- sockets: world_socket.c ---- */
+/* ---- sockets: world_socket.c, and world_stream.c ---- */
+
+static inline bool leat__world_is_local(const struct leat__world_socket *socket)
+{
+    return socket->family == AF_UNIX;
+}
 
 int      leat__world_socket_new(int family, int type);
 int      leat__world_socket_pair(int type, int fds[2]);
@@ -194,6 +226,15 @@ int      leat__world_connect(struct leat__world_socket *socket, const struct soc
 int      leat__world_recv(struct leat__world_socket *socket, void *data, size_t bytes, int flags);
 int      leat__world_send(struct leat__world_socket *socket, const void *data, size_t bytes);
 int      leat__world_shutdown(struct leat__world_socket *socket, int how);
+
+/* A packet with open files, and one with what came with it: up to *count descriptors, of the
+ * receiver. -EAGAIN and the other errors of send and recv. */
+#define LEAT__WORLD_PASSED_MAX 8
+int leat__world_pass(struct leat__world_socket *socket, const void *data, size_t bytes,
+                     const int *fds, size_t count);
+int leat__world_receive(struct leat__world_socket *socket, void *data, size_t bytes, int *fds,
+                        size_t *count);
+void leat__world_passed_drop(struct leat__world_socket *socket);
 
 /* The connection is lost: both ends read ECONNRESET once, and what was on its way is gone. */
 void leat__world_reset(struct leat__world_socket *socket);
@@ -218,6 +259,23 @@ int  leat__world_file_read(struct leat__world_open *open, void *data, size_t byt
                            uint64_t offset);
 int  leat__world_file_write(struct leat__world_open *open, const void *data, size_t bytes,
                             uint64_t offset);
+
+/* ---- memory files and mappings of them: world_memory.c ---- */
+
+int  leat__world_memory_new(void); /* its descriptor, or -EMFILE */
+void leat__world_memory_drop(struct leat__world_memory *memory);
+int  leat__world_memory_resize(struct leat__world_memory *memory, size_t bytes);
+int  leat__world_memory_write(struct leat__world_open *open, const void *data, size_t bytes);
+int  leat__world_memory_seal(struct leat__world_memory *memory, int seals);
+
+/* mmap(2), munmap(2) and mremap(2) of them; all mappings of a process. */
+int  leat__world_map(void **ret, struct leat__world_memory *memory, size_t bytes, int protection,
+                     int flags);
+int  leat__world_unmap(const void *at);
+int  leat__world_remap(void **ret, const void *old, size_t bytes);
+void leat__world_unmap_of(pid_t owner);
+bool leat__world_is_mapped(pid_t owner);
+void leat__world_memory_end(void);
 
 /* Put a file there before or while the program runs; folders on the way are made. */
 void leat__sim_world_file(const char *path, const void *data, size_t bytes);

@@ -206,6 +206,12 @@ int leat__sim_fcntl(int fd, int command, ...)
         return open->kind == LEAT__WORLD_OPEN_READER || open->kind == LEAT__WORLD_OPEN_WRITER
                    ? (int)open->pipe->bytes.room
                    : outcome(-EBADF);
+    case F_ADD_SEALS:
+        return outcome(open->kind == LEAT__WORLD_OPEN_MEMORY
+                           ? leat__world_memory_seal(open->memory, (int)arg)
+                           : -EINVAL);
+    case F_GET_SEALS:
+        return open->kind == LEAT__WORLD_OPEN_MEMORY ? open->memory->seals : outcome(-EINVAL);
     case F_SETPIPE_SZ:
         return outcome(leat__world_pipe_room(open, (size_t)arg));
     default:
@@ -225,6 +231,8 @@ ssize_t leat__sim_write(int fd, const void *data, size_t bytes)
         return outcome(-EBADF);
     if (open->kind == LEAT__WORLD_OPEN_SOCKET)
         return outcome(leat__world_send(open->socket, data, bytes));
+    if (open->kind == LEAT__WORLD_OPEN_MEMORY)
+        return outcome(leat__world_memory_write(open, data, bytes));
     if (open->kind == LEAT__WORLD_OPEN_NODE)
         return outcome(leat__world_file_write(open, data, bytes, open->position));
     return outcome(leat__world_pipe_write(open, data, bytes));

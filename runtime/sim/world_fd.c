@@ -3,6 +3,7 @@
 #include "sim/world.h"
 
 #include "base/check.h"
+#include "sim/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,11 +78,37 @@ int leat__world_fd_new(struct leat__world_open *open)
         if (leat__world.fds[i])
             continue;
         leat__world.fds[i] = open;
+        leat__world.owners[i] = leat__world_owner();
         leat__world.open_count++;
         return LEAT__WORLD_FD + i;
     }
     leat__world_open_drop(open);
     return -EMFILE;
+}
+
+pid_t leat__world_owner(void)
+{
+    return leat__sim_process_id();
+}
+
+int leat__world_fd_copy(int fd, pid_t owner)
+{
+    struct leat__world_open *open = leat__world_open_at(fd);
+
+    if (!open)
+        return -EBADF;
+    open->refs++;
+    fd = leat__world_fd_new(open);
+    if (fd >= 0)
+        leat__world.owners[fd - LEAT__WORLD_FD] = owner;
+    return fd;
+}
+
+void leat__world_close_of(pid_t owner)
+{
+    for (int i = 0; i < LEAT__WORLD_FDS_MAX; i++)
+        if (leat__world.fds[i] && leat__world.owners[i] == owner)
+            (void)leat__world_close(LEAT__WORLD_FD + i);
 }
 
 static void drop_pipe(struct leat__world_pipe *pipe)
@@ -111,6 +138,9 @@ void leat__world_open_drop(struct leat__world_open *open)
         break;
     case LEAT__WORLD_OPEN_SOCKET:
         leat__world_socket_drop(open->socket);
+        break;
+    case LEAT__WORLD_OPEN_MEMORY:
+        leat__world_memory_drop(open->memory);
         break;
     }
     free(open);
@@ -221,6 +251,7 @@ unsigned leat__world_events(const struct leat__world_open *open)
 
     switch (open->kind) {
     case LEAT__WORLD_OPEN_NODE:
+    case LEAT__WORLD_OPEN_MEMORY:
         return POLLIN | POLLOUT;
     case LEAT__WORLD_OPEN_READER:
         return (pipe->bytes.count > 0 ? POLLIN : 0u) | (pipe->writers == 0 ? POLLHUP : 0u);

@@ -395,6 +395,10 @@ static int stat_open(const struct leat__world_open *open, struct stat *ret)
     *ret = (struct stat){ .st_dev = makedev(0, 1), .st_blksize = 4096, .st_nlink = 1 };
     if (open->kind != LEAT__WORLD_OPEN_NODE) {
         ret->st_mode = (open->kind == LEAT__WORLD_OPEN_SOCKET ? S_IFSOCK : S_IFIFO) | 0600;
+        if (open->kind == LEAT__WORLD_OPEN_MEMORY) {
+            ret->st_mode = S_IFREG | 0777;
+            ret->st_size = (off_t)open->memory->bytes;
+        }
         return 0;
     }
     ret->st_ino = of->ino;

@@ -56,6 +56,8 @@ static int make_stream(struct leat__world_open *open, const struct leat__op *op)
             return 0; /* a socket is not asked for that, other than by a send */
         return reads ? leat__world_recv(open->socket, op->data, op->bytes, 0)
                      : leat__world_send(open->socket, op->source, op->bytes);
+    case LEAT__WORLD_OPEN_MEMORY:
+        break; /* nobody opens a stream of one */
     }
     return -EINVAL;
 }

@@ -17,13 +17,10 @@
 
 #define FIRST_PORT 32768
 
+#define PACKETS_BYTES_MIN 256
+
 /* How long TCP sends again into nothing before it gives up. */
 #define GIVE_UP (924 * LEAT_SEC)
-
-static bool is_local(const struct leat__world_socket *socket)
-{
-    return socket->family == AF_UNIX;
-}
 
 static struct leat__world_socket *make(int family, int type)
 {
@@ -53,14 +50,22 @@ int leat__world_socket_new(int family, int type)
     return ours ? give_fd(make(family, type)) : -EAFNOSUPPORT;
 }
 
+/* A small one still takes a packet. */
+static size_t room(const struct leat__world_socket *socket)
+{
+    return socket->type == SOCK_SEQPACKET && leat__world.buffer_bytes < PACKETS_BYTES_MIN
+               ? PACKETS_BYTES_MIN
+               : leat__world.buffer_bytes;
+}
+
 static void join(struct leat__world_socket *one, struct leat__world_socket *two)
 {
     one->peer = two;
     two->peer = one;
     one->state = LEAT__WORLD_CONNECTED;
     two->state = LEAT__WORLD_CONNECTED;
-    leat__world_bytes_init(&one->in, leat__world.buffer_bytes);
-    leat__world_bytes_init(&two->in, leat__world.buffer_bytes);
+    leat__world_bytes_init(&one->in, room(one));
+    leat__world_bytes_init(&two->in, room(two));
 }
 
 int leat__world_socket_pair(int type, int fds[2])
@@ -155,7 +160,7 @@ int leat__world_bind(struct leat__world_socket *socket, const struct sockaddr *a
     err = take_address(&name, &name_bytes, socket->family, address, bytes);
     if (err)
         return err;
-    if (is_local(socket)) {
+    if (leat__world_is_local(socket)) {
         err = leat__world_make(path_of(&name), LEAT__WORLD_NAME, 0755, NULL, &socket->name);
         if (err)
             return err == -EEXIST ? -EADDRINUSE : err;
@@ -165,7 +170,7 @@ int leat__world_bind(struct leat__world_socket *socket, const struct sockaddr *a
     }
     socket->local = name;
     socket->local_bytes = name_bytes;
-    return is_local(socket) ? 0 : take_port(socket);
+    return leat__world_is_local(socket) ? 0 : take_port(socket);
 }
 
 int leat__world_listen(struct leat__world_socket *socket, int backlog)
@@ -173,7 +178,7 @@ int leat__world_listen(struct leat__world_socket *socket, int backlog)
     if (socket->state == LEAT__WORLD_CONNECTED)
         return -EINVAL;
     if (!socket->bound) {
-        int err = is_local(socket) ? -EINVAL : take_port(socket);
+        int err = leat__world_is_local(socket) ? -EINVAL : take_port(socket);
 
         if (err)
             return err;
@@ -191,7 +196,7 @@ static int find_listener(const struct leat__world_socket *socket,
 {
     struct leat__node *node;
 
-    if (is_local(socket)) {
+    if (leat__world_is_local(socket)) {
         int err = leat__world_find(path_of(address), &node);
 
         if (err)
@@ -219,11 +224,11 @@ static void enqueue(struct leat__world_socket *listener, struct leat__world_sock
 
     other->local = listener->local;
     other->local_bytes = listener->local_bytes;
-    if (!is_local(listener) && listener->family == socket->family) {
+    if (!leat__world_is_local(listener) && listener->family == socket->family) {
         socket->local = socket->remote; /* over the loopback both ends have one host */
         *port_of(&socket->local) = 0;
     }
-    if (!is_local(socket) && !socket->bound)
+    if (!leat__world_is_local(socket) && !socket->bound)
         (void)take_port(socket); /* without one it has none to tell, and works all the same */
     other->remote = socket->local;
     other->remote_bytes = socket->local_bytes;
@@ -246,7 +251,7 @@ int leat__world_connect(struct leat__world_socket *socket, const struct sockaddr
     if (socket->state == LEAT__WORLD_CONNECTED)
         return begun ? 0 : -EISCONN;
     if (socket->state == LEAT__WORLD_LISTENS)
-        return is_local(socket) ? -EINVAL : -EISCONN;
+        return leat__world_is_local(socket) ? -EINVAL : -EISCONN;
     err = take_address(&socket->remote, &socket->remote_bytes, socket->family, address, bytes);
     if (!err)
         err = find_listener(socket, &socket->remote, &listener);
@@ -255,7 +260,7 @@ int leat__world_connect(struct leat__world_socket *socket, const struct sockaddr
     if (listener->type != socket->type)
         return -EPROTOTYPE;
     if (listener->queued > listener->backlog) {
-        if (is_local(socket))
+        if (leat__world_is_local(socket))
             return -ENOBUFS; /* as leat__op_attempt has it */
         socket->begun = true; /* asked again and again */
         return -EAGAIN;
@@ -283,51 +288,26 @@ int leat__world_accept(struct leat__world_socket *socket, int flags)
     return fd;
 }
 
-/* ---- bytes ---- */
+/* ---- ends ---- */
 
-/* Of packets, each behind its length. */
-static int recv_packet(struct leat__world_socket *socket, void *data, size_t bytes, bool peek)
+int leat__world_shutdown(struct leat__world_socket *socket, int how)
 {
-    uint32_t length;
-    size_t got;
-
-    (void)leat__world_bytes_get(&socket->in, &length, sizeof length, true);
-    if (peek)
-        return -EOPNOTSUPP;
-    (void)leat__world_bytes_get(&socket->in, &length, sizeof length, false);
-    got = leat__world_bytes_get(&socket->in, data, bytes < length ? bytes : length, false);
-    for (size_t i = got; i < length; i++)
-        (void)leat__world_bytes_get(&socket->in, &(char){ 0 }, 1, false);
-    return (int)got;
-}
-
-static int take_error(struct leat__world_socket *socket)
-{
-    int err = socket->error;
-
-    socket->error = 0;
-    return err;
-}
-
-int leat__world_recv(struct leat__world_socket *socket, void *data, size_t bytes, int flags)
-{
-    bool peek = (flags & MSG_PEEK) != 0;
-    int result;
-
-    if (socket->state != LEAT__WORLD_CONNECTED)
-        return is_local(socket) ? -EINVAL : -ENOTCONN;
-    if (socket->in.count > 0 && bytes > 0) {
-        if (socket->type == SOCK_SEQPACKET)
-            result = recv_packet(socket, data, bytes, peek);
-        else
-            result = (int)leat__world_bytes_get(&socket->in, data, bytes, peek);
-        if (!peek)
-            leat__world_changed();
-        return result;
+    if (socket->state != LEAT__WORLD_CONNECTED && !leat__world_is_local(socket))
+        return -ENOTCONN;
+    if (socket->closed && !leat__world_is_local(socket))
+        return -ENOTCONN;
+    if (how == SHUT_RD || how == SHUT_RDWR) {
+        socket->shut_reading = true;
+        if (socket->peer && leat__world_is_local(socket))
+            socket->peer->shut_writing = true; /* which it hears of at once */
     }
-    if (socket->error)
-        return take_error(socket);
-    return socket->ended || socket->shut_reading || bytes == 0 ? 0 : -EAGAIN;
+    if (how == SHUT_WR || how == SHUT_RDWR) {
+        socket->shut_writing = true;
+        if (socket->peer && !socket->half_open)
+            socket->peer->ended = true;
+    }
+    leat__world_changed();
+    return 0;
 }
 
 static void give_up(void *arg)
@@ -345,86 +325,11 @@ static void give_up(void *arg)
     leat__world_changed();
 }
 
-static size_t send_bytes(struct leat__world_socket *socket, const void *data, size_t bytes)
-{
-    struct leat__world_bytes *to = &socket->peer->in;
-    uint32_t length = (uint32_t)bytes;
-
-    if (socket->type != SOCK_SEQPACKET)
-        return leat__world_bytes_put(to, data, bytes);
-    if (to->room - to->count < bytes + sizeof length)
-        return 0;
-    (void)leat__world_bytes_put(to, &length, sizeof length);
-    return leat__world_bytes_put(to, data, bytes);
-}
-
-/* The kernel takes it, as much as its buffer holds. A peer that is gone answers with a reset. */
-static int send_into_nothing(struct leat__world_socket *socket, size_t bytes)
-{
-    size_t room = leat__world.buffer_bytes - socket->swallowed;
-
-    if (room == 0)
-        return -EAGAIN;
-    if (bytes > room)
-        bytes = room;
-    socket->swallowed += bytes;
-    leat__world.sent += bytes;
-    leat__world.lost += bytes;
-    socket->closed = !socket->half_open;
-    return (int)bytes;
-}
-
-int leat__world_send(struct leat__world_socket *socket, const void *data, size_t bytes)
-{
-    size_t sent;
-
-    if (is_local(socket) && (socket->shut_writing || socket->closed))
-        return -EPIPE; /* and a reset stays to be read */
-    if (socket->error)
-        return take_error(socket);
-    if (socket->shut_writing)
-        return -EPIPE;
-    if (socket->state != LEAT__WORLD_CONNECTED)
-        return is_local(socket) ? -ENOTCONN : -EPIPE;
-    if (socket->closed)
-        return -EPIPE;
-    if (socket->half_open || !socket->peer)
-        return send_into_nothing(socket, bytes);
-    if (socket->type == SOCK_SEQPACKET && bytes + sizeof(uint32_t) > socket->peer->in.room)
-        return -EMSGSIZE;
-    sent = send_bytes(socket, data, bytes);
-    if (sent == 0 && bytes > 0)
-        return -EAGAIN;
-    leat__world_changed();
-    return (int)sent;
-}
-
-/* ---- ends ---- */
-
-int leat__world_shutdown(struct leat__world_socket *socket, int how)
-{
-    if (socket->state != LEAT__WORLD_CONNECTED && !is_local(socket))
-        return -ENOTCONN;
-    if (socket->closed && !is_local(socket))
-        return -ENOTCONN;
-    if (how == SHUT_RD || how == SHUT_RDWR) {
-        socket->shut_reading = true;
-        if (socket->peer && is_local(socket))
-            socket->peer->shut_writing = true; /* which it hears of at once */
-    }
-    if (how == SHUT_WR || how == SHUT_RDWR) {
-        socket->shut_writing = true;
-        if (socket->peer && !socket->half_open)
-            socket->peer->ended = true;
-    }
-    leat__world_changed();
-    return 0;
-}
-
 static void lose(struct leat__world_socket *socket)
 {
     leat__world.lost += socket->in.count;
     socket->in.count = 0;
+    leat__world_passed_drop(socket);
 }
 
 static void cut(struct leat__world_socket *socket, int err)
@@ -449,7 +354,7 @@ void leat__world_reset(struct leat__world_socket *socket)
 
 void leat__world_half_open(struct leat__world_socket *socket)
 {
-    if (socket->state != LEAT__WORLD_CONNECTED || is_local(socket) || socket->half_open)
+    if (socket->state != LEAT__WORLD_CONNECTED || leat__world_is_local(socket) || socket->half_open)
         return;
     socket->half_open = true;
     if (socket->peer)
@@ -470,7 +375,7 @@ static void part(struct leat__world_socket *socket)
     if (socket->in.count > 0 || socket->linger_none)
         cut(peer, -ECONNRESET);
     peer->ended = true;
-    if (is_local(peer))
+    if (leat__world_is_local(peer))
         peer->closed = true; /* it hears of it at once; TCP when it sends */
 }
 
@@ -492,6 +397,7 @@ void leat__world_socket_drop(struct leat__world_socket *socket)
         socket->name->refs--;
         leat__world_node_drop(socket->name);
     }
+    leat__world_passed_drop(socket);
     leat__world_bytes_lose(&socket->in);
     free(socket);
 }
