@@ -25,12 +25,20 @@ LEAT_BEGIN
 
 /* Write one paragraph for each live task: what it is, what it does or waits for and since when,
  * where it was spawned, the scopes it is in, its stack trace. The program goes on meanwhile, and
- * each task is shown as it was at a moment of its own; running ones have no trace. A task's id
- * belongs to it while it lives. "Touched" is how deep the stack was ever used, to the page, by
- * this task or others before it.
+ * each task is shown as it was at a moment of its own. A task's id belongs to it while it lives.
+ * "Touched" is how deep the stack was ever used, to the page, by this task or others before it.
+ *
+ * Where a running task is its worker's thread is asked by SIGURG (see below), and waited for 50 ms:
+ * longer than any running thread takes. A line in the place of the trace says that there was no
+ * answer: the thread sleeps in the kernel without letting signals in, keeps SIGURG blocked, or the
+ * signals are turned off (the caller's own trace is there all the same); or that the task stopped
+ * running before it was asked. Of a running task's stack the innermost 64 KiB are followed; one
+ * that is in a generator's body, or whose worker is a foreign loop's thread (leat/embed.h), has no
+ * trace while it runs.
+ *
  * In a runtime: its tasks. On other threads: those of every runtime in the process.
- * Returns 0, -ENOMEM, or the error of write(2), which is called plainly and may block the caller.
- * */
+ * Returns 0, -ENOMEM, or the error of write(2), which is called plainly and may block its caller.
+ */
 LEAT_API int leat_dump(int fd);
 
 /* Write how deep the tasks of the caller's runtime went down their stacks so far, deepest first, by
@@ -51,13 +59,13 @@ LEAT_API int leat_stack_report(int fd);
  * is named in the log, with its stack, and again each time it has gone on for ten times as long.
  * Others do not wait for it, where the runtime has a worker that is not held too: tasks in its
  * worker's queue are run elsewhere, and after some milliseconds its worker's timers, operations and
- * cancels are seen to by another. Pinned tasks stay, and so does what a task readied just before,
- * where long turns were not to be expected.
+ * cancels are seen to by another. Pinned tasks stay.
  *
- * For both the worker's thread may be sent SIGURG; a handler of the program's own for that signal
- * gets those that are not leat's, if it was installed before the runtime started. System calls that
- * a task makes by itself are restarted, but for those that never are (signal(7): nanosleep, poll,
- * select, epoll_wait, and reads of sockets with a receive timeout return -1 with EINTR).
+ * For both, and for a dump, the worker's thread may be sent SIGURG; a handler of the program's own
+ * for that signal gets those that are not leat's, if it was installed before the runtime started.
+ * System calls that a task makes by itself are restarted, but for those that never are (signal(7):
+ * nanosleep, poll, select, epoll_wait, and reads of sockets with a receive timeout return -1 with
+ * EINTR).
  * leat_options.no_signals or LEAT_SIGNALS=0 turns the signals off. Then tasks are named without
  * their stacks, and on io_uring operations behind a task that computes wait for its end; on epoll,
  * and for timers, nothing changes. */

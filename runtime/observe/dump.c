@@ -4,6 +4,7 @@
 #include "observe/dump.h"
 #include "base/clamp.h"
 #include "observe/registry.h"
+#include "observe/sample.h"
 #include "platform/clock.h"
 #include "platform/fork.h"
 #include "platform/peek.h"
@@ -28,6 +29,7 @@ struct dump {
     struct leat__symbols  symbols;
     struct leat__text     text;
     leat_time             now;
+    const void           *from; /* the call of leat_dump; NULL: it is not a task that looks */
     size_t                page;
     unsigned char         memory[STACK_BYTES];
     unsigned char         resident[PAGES_MAX];
@@ -212,6 +214,17 @@ bool leat__stack_piece_read(void *arg, uintptr_t at, void *to, size_t bytes)
     return true;
 }
 
+static void put_frames(struct dump *dump, void *const *frames, size_t count, bool returns)
+{
+    for (size_t i = 0; i < count; i++) {
+        leat__text_put(&dump->text, "        ");
+        leat__symbol_put(&dump->symbols, &dump->text, frames[i], returns || i > 0);
+        leat__text_put(&dump->text, "\n");
+    }
+    if (count == LEAT__FRAMES_MAX)
+        leat__text_put(&dump->text, "        ...\n");
+}
+
 static void put_trace(struct dump *dump, const struct leat__sight *sight)
 {
     struct leat__stack_piece piece = { .copy = sight->copy,
@@ -221,32 +234,59 @@ static void put_trace(struct dump *dump, const struct leat__sight *sight)
     size_t count = leat__unwind(&sight->registers, leat__stack_piece_read, &piece, frames,
                                 LEAT__FRAMES_MAX);
 
-    for (size_t i = 0; i < count; i++) {
-        leat__text_put(&dump->text, "        ");
-        leat__symbol_put(&dump->symbols, &dump->text, frames[i], i > 0);
-        leat__text_put(&dump->text, "\n");
-    }
-    if (count == LEAT__FRAMES_MAX)
-        leat__text_put(&dump->text, "        ...\n");
+    put_frames(dump, frames, count, false);
+}
+
+/* Of who is looking: what leat itself called on the way is left out. */
+static void put_own_trace(struct dump *dump)
+{
+    void *frames[LEAT__FRAMES_MAX];
+    size_t count = leat__unwind_here(frames, LEAT__FRAMES_MAX), first = 0;
+
+    for (size_t i = 0; i < count && dump->from; i++)
+        if (frames[i] == dump->from)
+            first = i;
+    put_frames(dump, frames + first, count - first, true);
+}
+
+/* Of a task that runs on a worker: asked of its thread, which may have gone on to another. */
+static void put_running_trace(struct dump *dump, const struct leat__task *task,
+                              const struct leat__sight *sight)
+{
+    int worker = worker_of(dump, sight->host);
+    struct leat__sample sample;
+
+    if (sight->host == leat__fiber_current())
+        put_own_trace(dump);
+    else if (worker >= 0 &&
+             !leat__sample_take(&sample, dump->runtime->sched, (unsigned)worker))
+        leat__text_put(&dump->text, "        (no stack: its thread does not answer a signal)\n");
+    else if (worker < 0 || sample.task != task)
+        leat__text_put(&dump->text, "        (no stack: it has stopped running meanwhile)\n");
+    else
+        put_frames(dump, sample.frames, sample.count, false);
 }
 
 /* ---- dumps ---- */
 
-static void put_task(struct dump *dump, uint64_t id, const struct leat__sight *sight)
+static void put_task(struct dump *dump, const struct leat__task *task,
+                     const struct leat__sight *sight)
 {
     leat__text_put(&dump->text, "task ");
-    put_who(&dump->text, &dump->symbols, id, sight);
+    put_who(&dump->text, &dump->symbols, leat__task_id(dump->runtime, task), sight);
     put_state(dump, sight);
     put_origin(dump, sight);
     if (sight->state == LEAT__SIGHT_NEW)
         return;
     put_facts(dump, sight);
     put_scopes(dump, sight);
-    if (sight->copied > 0)
+    if (sight->state == LEAT__SIGHT_RUNNING)
+        put_running_trace(dump, task, sight);
+    else if (sight->copied > 0)
         put_trace(dump, sight);
 }
 
-int leat__dump_runtime(struct leat__runtime *runtime, int fd)
+static int dump_runtime(struct leat__runtime *runtime, int fd, const void *from)
 {
     struct dump *dump = malloc(sizeof *dump);
     struct leat__walk walk = leat__walk_begin(runtime);
@@ -258,6 +298,7 @@ int leat__dump_runtime(struct leat__runtime *runtime, int fd)
     if (!dump)
         return -ENOMEM;
     dump->runtime = runtime;
+    dump->from = from;
     dump->text = (struct leat__text){ .fd = fd };
     dump->page = (size_t)sysconf(_SC_PAGESIZE);
     leat__symbols_init(&dump->symbols, false);
@@ -266,7 +307,7 @@ int leat__dump_runtime(struct leat__runtime *runtime, int fd)
         if (!leat__sight_take(&sight, task, dump->memory, sizeof dump->memory))
             continue;
         count++;
-        put_task(dump, leat__task_id(runtime, task), &sight);
+        put_task(dump, task, &sight);
     }
     leat__text_number(&dump->text, count);
     leat__text_put(&dump->text, count == 1 ? " task on " : " tasks on ");
@@ -277,6 +318,11 @@ int leat__dump_runtime(struct leat__runtime *runtime, int fd)
     leat__symbols_fini(&dump->symbols);
     free(dump);
     return err;
+}
+
+int leat__dump_runtime(struct leat__runtime *runtime, int fd)
+{
+    return dump_runtime(runtime, fd, NULL);
 }
 
 static int dump_one(struct leat__runtime *runtime, void *arg)
@@ -290,5 +336,6 @@ int leat_dump(int fd)
 
     if (leat__fork_refuses())
         return -EPERM; /* the list's lock may have been another thread's when we were forked */
-    return runtime ? leat__dump_runtime(runtime, fd) : leat__registry_each(dump_one, &fd);
+    return runtime ? dump_runtime(runtime, fd, __builtin_return_address(0))
+                   : leat__registry_each(dump_one, &fd);
 }

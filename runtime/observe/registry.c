@@ -14,6 +14,7 @@
 #include "observe/registry.h"
 #include "base/clamp.h"
 #include "observe/dump.h"
+#include "observe/sample.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
 #include "platform/thread.h"
@@ -217,7 +218,7 @@ int leat__observe_start(struct leat__runtime *runtime, const struct leat__observ
     observed->stall = options->watch ? options->stall : 0;
     pthread_mutex_lock(&registry.life);
     pthread_mutex_lock(&registry.lock);
-    leat__watch_install();
+    leat__sample_install();
     err = start_thread();
     if (!err) {
         observed->next = registry.first;

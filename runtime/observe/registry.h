@@ -60,7 +60,6 @@ int leat__registry_each(int (*fn)(struct leat__runtime *runtime, void *arg), voi
 unsigned leat__registry_count(void);
 
 /* watch.c: name the tasks that hold their workers. */
-void leat__watch_install(void);
 void leat__watch(struct leat__observed *observed, leat_time now, bool late);
 
 /* deadlock.c: all workers seem to sleep. Returns true to be called again after a while. */
