@@ -87,7 +87,7 @@ static inline struct leat_case leat_case_done(const struct leat_task *task, int 
 
 /* A read (or accept) of the descriptor would not wait now: there is something, its end, or an
  * error. The result is 0, or -EBADF. The descriptor stays the caller's, and open until the select
- * returns. A plain thread looks every 2 ms while it waits. */
+ * returns. */
 static inline struct leat_case leat_case_readable(int fd)
 {
     struct leat_case c = { &leat_waitable_readable, NULL, { NULL }, (uint32_t)fd, 0 };

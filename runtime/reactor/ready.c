@@ -4,7 +4,7 @@
  * On a worker it is a poll operation of the reactor's. Its completion claims the select's ticket;
  * whatever ended the wait, disarm gets the operation back before its memory goes, and looks at its
  * result. Readiness is not consumed, so one that was seen and not chosen is not lost. A plain
- * thread has no reactor: select looks again and again (`looks`). */
+ * thread has no reactor: select polls (`events`). */
 #include "lockfree/atomic.h"
 #include "reactor/call.h"
 #include "reactor/op.h"
@@ -23,9 +23,8 @@ struct armed {
 
 static struct leat__op poll_of(const struct leat_case *c)
 {
-    bool reads = c->how == &leat_waitable_readable;
     struct leat__op op = { .code = LEAT__OP_POLL, .fd = (int)(uint32_t)c->number,
-                           .flags = reads ? POLLIN : POLLOUT };
+                           .flags = c->how->events };
 
     return op;
 }
@@ -47,7 +46,7 @@ static bool arm(struct leat_case *c, struct leat__waitnode *node)
     int err;
 
     if (!node->ticket.waiter->fiber)
-        return false; /* a plain thread */
+        return false; /* a plain thread, which polls */
     armed->op = poll_of(c);
     err = leat__op_arm(&armed->op, node->ticket);
     if (err)
@@ -73,7 +72,7 @@ static void disarm(struct leat_case *c, struct leat__waitnode *node)
 
 const struct leat_waitable leat_waitable_readable = {
     .what = "see a descriptor readable",
-    .looks = true,
+    .events = POLLIN,
     .bytes = sizeof(struct armed),
     .attempt = attempt,
     .arm = arm,
@@ -82,7 +81,7 @@ const struct leat_waitable leat_waitable_readable = {
 
 const struct leat_waitable leat_waitable_writable = {
     .what = "see a descriptor writable",
-    .looks = true,
+    .events = POLLOUT,
     .bytes = sizeof(struct armed),
     .attempt = attempt,
     .arm = arm,

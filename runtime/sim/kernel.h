@@ -31,6 +31,7 @@ void      leat__kernel_thread_detach(struct leat__thread *thread);
 int       leat__kernel_thread_bind(int cpu);
 int       leat__kernel_thread_unbind(const struct leat__cpus *cpus);
 uint64_t  leat__kernel_seed(void);
+int       leat__kernel_doze_open(void);
 bool      leat__kernel_fence_usable(void);
 void      leat__kernel_fence_heavy(void);
 bool      leat__kernel_barrier_prepare(void);

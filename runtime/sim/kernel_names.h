@@ -23,6 +23,7 @@
 #define leat__barrier_prepare    leat__kernel_barrier_prepare
 #define leat__barrier_all        leat__kernel_barrier_all
 #define leat__cpus_probe         leat__kernel_cpus_probe
+#define leat__doze_open          leat__kernel_doze_open
 #define leat__worker_current     leat__kernel_worker_current
 #define leat__worker_become      leat__kernel_worker_become
 #define leat__thread_memory      leat__kernel_thread_memory

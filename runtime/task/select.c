@@ -20,6 +20,7 @@
 #include "base/clamp.h"
 #include "base/random.h"
 #include "platform/clock.h"
+#include "platform/doze.h"
 #include "sched/sched.h"
 #include "task/self.h"
 #include "task/waitable.h"
@@ -28,7 +29,8 @@
 
 #include <errno.h>
 
-/* How long a plain thread waits before it looks at a descriptor again. */
+/* How long a plain thread waits before it looks at its descriptors again, where the process has
+ * none left for it to be woken by. */
 #define LOOK_NS (2 * LEAT_MSEC)
 
 /* Looked at by the loops below instead of being attempted and armed. */
@@ -43,7 +45,7 @@ struct pass {
     size_t            at;    /* the case it is of */
     int               otherwise; /* the LEAT_DEFAULT, -1 when there is none */
     bool              inner;     /* every case is: waitable.h */
-    bool              looks;     /* a plain thread's, and a case has to be looked at */
+    bool              polls;     /* a plain thread's, and a case is a descriptor's */
 };
 
 static bool is_plain(const struct leat_case *c)
@@ -71,7 +73,7 @@ static void look(struct pass *pass)
     pass->at = 0;
     pass->otherwise = -1;
     pass->inner = true;
-    pass->looks = false;
+    pass->polls = false;
 }
 
 /* Returns the case that happened, or -1. */
@@ -90,7 +92,7 @@ static int attempt_all(struct pass *pass)
                 return (int)k;
             }
             pass->inner &= cases[k].how->inner;
-            pass->looks |= cases[k].how->looks;
+            pass->polls |= cases[k].how->events != 0;
         } else if (cases[k].how == &leat_waitable_default) {
             pass->otherwise = (int)k;
         } else if (cases[k].how == &leat_waitable_time) {
@@ -165,9 +167,28 @@ static void disarm_all(const struct pass *pass, struct leat__waitnode *const *no
     }
 }
 
+/* A plain thread's wait: for wakes by `doze`, and for what its cases' descriptors are to have. An
+ * event that no node won is one of those: who attempts all anew finds it. */
+static __attribute__((noinline)) enum leat__cause doze_for_any(const struct pass *pass,
+                                                               struct leat__wait *wait, int doze)
+{
+    struct pollfd fds[LEAT_SELECT_MAX + 1];
+    size_t count = 0;
+
+    for (size_t k = 0; k < pass->count; k++) {
+        const struct leat_case *c = &pass->cases[k];
+
+        if (is_plain(c) && c->how->events)
+            fds[count++] = (struct pollfd){ .fd = (int)(uint32_t)c->number,
+                                            .events = c->how->events };
+    }
+    fds[count++] = (struct pollfd){ .fd = doze, .events = POLLIN };
+    return leat__wait_doze(wait, fds, count);
+}
+
 /* Returns the case that happened, or the error of the scopes; to attempt all again: -EBUSY where
  * one looked possible when it was armed, else -EAGAIN. */
-static int wait_for_any(const struct pass *pass)
+static int wait_for_any(const struct pass *pass, int doze)
 {
     static const struct leat__reason inner = { "select among", LEAT__ABOUT_NUMBER, true };
     static const struct leat__reason outer = { "select among", LEAT__ABOUT_NUMBER, false };
@@ -177,7 +198,8 @@ static int wait_for_any(const struct pass *pass)
     size_t armed, bytes = 0;
     bool again = false, own;
     char *memory;
-    leat_time until = pass->looks ? leat__time_min(pass->until, leat_after(LOOK_NS)) : pass->until;
+    leat_time until = pass->polls && doze < 0 ? leat__time_min(pass->until, leat_after(LOOK_NS))
+                                              : pass->until;
     int found, err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, until);
 
     if (err)
@@ -188,7 +210,9 @@ static int wait_for_any(const struct pass *pass)
     memory = __builtin_alloca_with_align(bytes + 16, 128); /* 64 channels: 5 KiB */
     armed = arm_all(pass, wait.ticket, nodes, memory, &again);
     leat__self_reason(wait.self, pass->inner ? &inner : &outer, (void *)(uintptr_t)pass->count);
-    cause = again ? leat__wait_abandon(&wait) : leat__wait_park(&wait, NULL);
+    cause = again       ? leat__wait_abandon(&wait)
+            : doze >= 0 ? doze_for_any(pass, &wait, doze)
+                        : leat__wait_park(&wait, NULL);
     wait.self->reason = NULL;
     disarm_all(pass, nodes, armed);
     if (cause == LEAT__CAUSE_EVENT) {
@@ -202,6 +226,17 @@ static int wait_for_any(const struct pass *pass)
         return -EAGAIN; /* look again */
     pass->cases[pass->at].result = 0;
     return (int)pass->at;
+}
+
+/* As wait_for_any, with a descriptor to be woken by. */
+static int poll_for_any(const struct pass *pass)
+{
+    int doze = leat__doze_open();
+    int found = wait_for_any(pass, doze < 0 ? -1 : doze);
+
+    if (doze >= 0)
+        leat__doze_close(doze);
+    return found;
 }
 
 int leat_select_cases(struct leat_case *cases, size_t count)
@@ -223,13 +258,13 @@ int leat_select_cases(struct leat_case *cases, size_t count)
         found = attempt_all(&pass);
         if (found >= 0)
             return found;
-        pass.looks &= !leat__worker_current();
+        pass.polls &= !leat__worker_current();
         if (pass.otherwise >= 0)
             found = pass.otherwise;
         else if (pass.until != LEAT_NEVER && pass.until <= leat__clock_now())
             found = (int)pass.at;
         else
-            found = wait_for_any(&pass);
+            found = pass.polls ? poll_for_any(&pass) : wait_for_any(&pass, -1);
         busy = found == -EBUSY ? busy + 1 : 0;
     } while (found == -EAGAIN || found == -EBUSY);
     return found;

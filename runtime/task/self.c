@@ -9,7 +9,7 @@
 
 /* What lies in sched's thread-local: all-zero at a thread's start. */
 struct plain_thread {
-    struct leat__waiter   waiter;
+    struct leat__sleeper  sleeper;
     struct leat__self     self;
     struct leat__runtime *runtime;
     struct leat_ctx      *ctx;
@@ -21,7 +21,7 @@ struct leat__self *leat__self_of_thread(void)
     struct plain_thread *thread = leat__thread_memory();
 
     if (!thread->self.waiter) { /* only once: a scope's end may be reading it on another thread */
-        thread->self.waiter = &thread->waiter;
+        thread->self.waiter = &thread->sleeper.waiter;
         leat__self_sit(&thread->self, &thread->self.own);
     }
     if (leat__fork_forked())

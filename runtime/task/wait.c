@@ -4,6 +4,7 @@
 #include "base/check.h"
 #include "base/clamp.h"
 #include "platform/clock.h"
+#include "platform/doze.h"
 #include "platform/fork.h"
 #include "platform/futex.h"
 #include "sched/sched.h"
@@ -19,6 +20,12 @@ static uint32_t *low_half(struct leat__waiter *waiter)
 {
     _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the state is in the first half");
     return (uint32_t *)(void *)&waiter->word;
+}
+
+static struct leat__sleeper *sleeper_of(struct leat__waiter *waiter)
+{
+    return (struct leat__sleeper *)(void *)((char *)waiter -
+                                            offsetof(struct leat__sleeper, waiter));
 }
 
 /* For the wheel; the arguments name the wait, whatever has become of the timer (wheel.h I4). */
@@ -135,29 +142,67 @@ static bool commit_wait(struct leat__fiber *fiber, void *arg)
 
 leat__commit_fn *leat__wait_commit = commit_wait;
 
-static void sleep_on_word(struct leat__wait *wait)
+/* What time brings to a plain thread's wait, which is on no wheel. */
+struct times {
+    leat_time deadline, grace;
+};
+
+static struct times times_of(const struct leat__wait *wait)
+{
+    return (struct times){ wait->deadline, wait->guard ? wait->guard->until : LEAT_NEVER };
+}
+
+static leat_time next_of(const struct times *times)
+{
+    return leat__time_min(times->deadline, times->grace);
+}
+
+/* The next one has come. */
+static void pass_time(const struct leat__wait *wait, struct times *times)
+{
+    if (times->grace < times->deadline) {
+        grace_is_over(wait->ticket.waiter, wait->ticket.generation);
+        times->grace = LEAT_NEVER;
+    } else {
+        if (leat__claim(wait->ticket, LEAT__CAUSE_TIMEOUT))
+            leat__wake(wait->ticket.waiter);
+        times->deadline = LEAT_NEVER; /* somebody has won: his wake is on its way */
+    }
+}
+
+static void sleep_on_word(const struct leat__wait *wait, struct times times)
 {
     struct leat__waiter *waiter = wait->ticket.waiter;
-    leat_time deadline = wait->deadline;
-    leat_time grace = wait->guard ? wait->guard->until : LEAT_NEVER;
 
     for (;;) {
         uint64_t word = load_acquire(&waiter->word); /* pairs with leat__wake's release */
 
         if (leat__word_state(word) == LEAT__WORD_DONE)
             return;
-        if (leat__futex_wait(low_half(waiter), (uint32_t)word, leat__time_min(deadline, grace)) !=
-            -ETIMEDOUT)
-            continue;
-        if (grace < deadline) {
-            grace_is_over(waiter, wait->ticket.generation);
-            grace = LEAT_NEVER;
-        } else {
-            if (leat__claim(wait->ticket, LEAT__CAUSE_TIMEOUT))
-                leat__wake(waiter);
-            deadline = LEAT_NEVER; /* somebody has won: his wake is on its way */
-        }
+        if (leat__futex_wait(low_half(waiter), (uint32_t)word, next_of(&times)) == -ETIMEDOUT)
+            pass_time(wait, &times);
     }
+}
+
+/* The last of fds is for wakes. */
+static void sleep_on_descriptors(const struct leat__wait *wait, struct pollfd *fds, size_t count)
+{
+    struct leat__waiter *waiter = wait->ticket.waiter;
+    struct times times = times_of(wait);
+
+    /* relaxed: a hint; sleep_on_word sees how it has ended */
+    while (leat__word_state(load_relaxed(&waiter->word)) == LEAT__WORD_WAITING) {
+        leat__doze(fds, count, next_of(&times));
+        for (size_t i = 0; i + 1 < count; i++)
+            if (fds[i].revents) {
+                if (leat__claim(wait->ticket, LEAT__CAUSE_EVENT))
+                    leat__wake(waiter);
+                break;
+            }
+        if (next_of(&times) != LEAT_NEVER && next_of(&times) <= leat__clock_now())
+            pass_time(wait, &times);
+    }
+    sleep_on_word(wait, times);
 }
 
 static struct leat__wheel *wheel_of(const struct leat__worker *worker)
@@ -223,11 +268,24 @@ enum leat__cause leat__wait_park(struct leat__wait *wait, struct leat__lock *hel
         if (held)
             leat__unlock(held);
         if (parked)
-            sleep_on_word(wait);
+            sleep_on_word(wait, times_of(wait));
     }
     wait->self->reason = NULL;
     /* relaxed: wake's hand-over has ordered it */
     return leat__word_cause(load_relaxed(&waiter->word));
+}
+
+enum leat__cause leat__wait_doze(struct leat__wait *wait, struct pollfd *fds, size_t count)
+{
+    struct leat__sleeper *sleeper = sleeper_of(wait->ticket.waiter);
+
+    sleeper->doze = fds[count - 1].fd + 1; /* before commit, which releases it to who claims */
+    if (leat__word_commit(&sleeper->waiter.word))
+        sleep_on_descriptors(wait, fds, count);
+    sleeper->doze = 0;
+    wait->self->reason = NULL;
+    /* relaxed: wake's hand-over has ordered it */
+    return leat__word_cause(load_relaxed(&sleeper->waiter.word));
 }
 
 enum leat__cause leat__wait_abandon(struct leat__wait *wait)
@@ -272,8 +330,10 @@ void leat__wake(struct leat__waiter *waiter)
         leat__ready(fiber);
         return;
     }
-    /* The thread may return and its word be reused the moment it sees DONE. release: what was
-     * delivered; pairs with the acquire in sleep_on_word. */
+    /* The thread may return, its word be reused and its descriptor another's the moment it sees
+     * DONE. release: what was delivered; pairs with the acquire in sleep_on_word. */
+    if (sleeper_of(waiter)->doze)
+        leat__doze_wake(sleeper_of(waiter)->doze - 1);
     (void)fetch_and_release(&waiter->word, ~LEAT__WORD_STATE);
     leat__futex_wake(low_half(waiter), 1);
 }

@@ -29,7 +29,10 @@
 
 #include <leat/time.h>
 
+#include <stddef.h>
+
 struct leat__self;
+struct pollfd;
 
 /* What a wait is for, as reports say it (leat__self_reason): `what` continues "waits to ", and
  * `about` is what the value given with it is, which is printed behind. */
@@ -48,6 +51,13 @@ struct leat__reason {
 struct leat__waiter {
     LEAT_ATOMIC(uint64_t) word;
     struct leat__fiber *fiber; /* NULL: a plain thread, asleep on the word's low half */
+};
+
+/* A plain thread's. */
+struct leat__sleeper {
+    struct leat__waiter waiter;
+    int                 doze; /* 1 more than the descriptor it dozes with, 0: it does not. Its own,
+                                 and of who has claimed its wait, until he ends it */
 };
 
 /* Names one wait of one waiter. */
@@ -77,6 +87,10 @@ int leat__wait_begin(struct leat__wait *wait, enum leat__wait_kind kind, leat_ti
 /* Suspend until the wait is claimed. `held`, when not NULL, is a lock the caller holds: it is
  * released once the waiter can be woken. Returns why the wait ended. */
 enum leat__cause leat__wait_park(struct leat__wait *wait, struct leat__lock *held);
+
+/* The same of a plain thread, which descriptors end too: when one of them has what poll(2) is to
+ * ask for, the wait has ended by an event. fds[count - 1] is from leat__doze_open. */
+enum leat__cause leat__wait_doze(struct leat__wait *wait, struct pollfd *fds, size_t count);
 
 /* Close an open wait without suspending; the caller withdrew every ticket or published none.
  * Returns EVENT when nothing had ended it, else the cause that did. */

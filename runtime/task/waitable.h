@@ -26,7 +26,8 @@
 struct leat_waitable {
     const char *what;  /* continues "waits to " in reports */
     bool        inner; /* only another task or thread of the program can make it happen */
-    bool        looks; /* arm cannot be done on plain threads: select looks every few ms */
+    short       events; /* not 0: those of poll(2) that the descriptor, its number, is to have;
+                           plain threads, which have no reactor, poll for it and do not arm it */
     size_t      bytes; /* for arm: a struct that begins with a leat__waitnode */
     int  (*attempt)(struct leat_case *c);
     bool (*arm)(struct leat_case *c, struct leat__waitnode *node);

@@ -195,6 +195,101 @@ LEAT_TEST(select_fd, a_plain_thread_sees_it_and_its_channel)
     close_pipe(ends);
 }
 
+struct relay {
+    int_chan there, back;
+    int      silent[2];
+};
+
+static int send_back(void *arg)
+{
+    struct relay *relay = arg;
+    int number, err;
+
+    while ((err = leat_recv(&relay->there, &number)) == 0)
+        err = leat_send(&relay->back, &number);
+    return err == -EPIPE ? 0 : err;
+}
+
+static void *choose_beside_a_descriptor(void *arg)
+{
+    struct relay *relay = arg;
+
+    for (int i = 0; i < 200; i++) {
+        int number = -1;
+
+        if (leat_send(&relay->there, &i) ||
+            leat_select(LEAT_READABLE(relay->silent[0]), LEAT_RECV(&relay->back, &number)) != 1 ||
+            number != i)
+            return NULL;
+    }
+    leat_close(&relay->there);
+    return arg;
+}
+
+/* 200 wakes by a task, of a thread that waits for a descriptor too. */
+LEAT_TEST_TASK(select_fd, timing_a_plain_thread_is_woken_at_once_beside_a_descriptor)
+{
+    leat_time best = LEAT_NEVER;
+
+    for (int round = 0; round < 3; round++) {
+        struct relay relay;
+        pthread_t thread;
+        void *ended;
+        leat_time start = leat_now();
+        LEAT_SCOPE(scope);
+
+        open_pipe(relay.silent);
+        assert_ok(leat_chan_open(&relay.there, .capacity = 1));
+        assert_ok(leat_chan_open(&relay.back, .capacity = 1));
+        leat_spawn(&scope, send_back, &relay);
+        assert_ok(pthread_create(&thread, NULL, choose_beside_a_descriptor, &relay));
+        expect_ok(leat_scope_join(&scope));
+        assert_ok(pthread_join(thread, &ended));
+        expect_not_null(ended);
+        if (leat_now() - start < best)
+            best = leat_now() - start;
+        leat_chan_destroy(&relay.there);
+        leat_chan_destroy(&relay.back);
+        close_pipe(relay.silent);
+    }
+    expect_lt(best, 200 * LEAT_MSEC); /* looking every 2 ms took 400 at least */
+}
+
+/* The other thread's cancel or time ends it, and whatever has won leaves nothing behind. */
+static void *choose_until_cancelled(void *arg)
+{
+    struct relay *relay = arg;
+    int number;
+
+    for (int i = 0; i < 50; i++) {
+        LEAT_LIMIT(LEAT_USEC * 20 * i);
+        int found = leat_select(LEAT_READABLE(relay->silent[0]), LEAT_RECV(&relay->back, &number),
+                                LEAT_AFTER(LEAT_USEC * 400));
+
+        if (found != 2 && found != -ETIMEDOUT)
+            return NULL;
+    }
+    return leat_select(LEAT_READABLE(relay->silent[0]), LEAT_RECV(&relay->back, &number)) == -EPIPE
+               ? arg : NULL;
+}
+
+LEAT_TEST(select_fd, a_plain_thread_s_deadlines_and_a_close_end_it)
+{
+    struct relay relay;
+    pthread_t thread;
+    void *ended;
+
+    open_pipe(relay.silent);
+    assert_ok(leat_chan_open(&relay.back, .capacity = 1));
+    assert_ok(pthread_create(&thread, NULL, choose_until_cancelled, &relay));
+    (void)usleep(30000);
+    leat_close(&relay.back);
+    assert_ok(pthread_join(thread, &ended));
+    expect_not_null(ended);
+    leat_chan_destroy(&relay.back);
+    close_pipe(relay.silent);
+}
+
 /* ---- with faults at its operations ---- */
 
 static struct {

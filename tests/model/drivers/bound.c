@@ -18,7 +18,7 @@ static void init(struct leat__scope *x, struct leat__scope *parent, int owner)
     memset(x, 0, sizeof *x);
     x->parent = parent;
     x->owner = &selves[owner];
-    x->waiter = &waiters[owner];
+    x->waiter = &sleepers[owner].waiter;
     x->deadline = x->own_deadline = LEAT_NEVER;
 }
 

@@ -19,7 +19,7 @@ enum { TASKS = 5 }; /* 0 is the body */
 
 static struct leat__self selves[TASKS];
 static struct leat__task played[TASKS]; /* that they are tasks is all they say */
-static struct leat__waiter waiters[TASKS];
+static struct leat__sleeper sleepers[TASKS];
 static struct leat__fiber fibers[TASKS];
 static struct leat__timer *armed[TASKS]; /* whose wait has a deadline */
 static struct leat__runtime runtime;
@@ -37,9 +37,8 @@ static inline void tasks_reset(struct leat__scope *scope)
     memset(armed, 0, sizeof armed);
     tasks_clock = 0;
     for (int i = 0; i < TASKS; i++) {
-        waiters[i].word = 0;
-        waiters[i].fiber = &fibers[i];
-        selves[i].waiter = &waiters[i];
+        sleepers[i] = (struct leat__sleeper){ .waiter.fiber = &fibers[i] };
+        selves[i].waiter = &sleepers[i].waiter;
         selves[i].task = &played[i];
         selves[i].scope = scope;
         leat__self_sit(&selves[i], &selves[i].own);
@@ -57,7 +56,7 @@ static inline void tasks_reset(struct leat__scope *scope)
     if (scope) {
         memset(scope, 0, sizeof *scope);
         scope->owner = &selves[0];
-        scope->waiter = &waiters[0];
+        scope->waiter = &sleepers[0].waiter;
         scope->deadline = scope->own_deadline = LEAT_NEVER;
     }
 }
@@ -65,7 +64,7 @@ static inline void tasks_reset(struct leat__scope *scope)
 /* In the body, after tasks_reset: thread i is a plain thread, which sleeps on its word. */
 static inline void tasks_make_plain(int i)
 {
-    waiters[i].fiber = NULL;
+    sleepers[i].waiter.fiber = NULL;
     selves[i].task = NULL;
 }
 
