@@ -6,7 +6,9 @@
 
 #include <leat/leat.h>
 
+#include <pthread.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,12 +282,32 @@ static int barriers(void *arg)
     return run_tasks(room, (leat_task_fn *[]){ arrive, arrive, arrive, arrive });
 }
 
-/* All of a round pass, or none. */
+static void *arrive_once(void *arg)
+{
+    LEAT_LIMIT(LEAT_MINUTE);
+
+    return (void *)(intptr_t)leat_barrier_wait(arg);
+}
+
+/* All of a round pass, or none. And nobody is counted any more who was cancelled: it takes as many
+ * as ever to pass it once more. */
 static void check_barriers(void *arg)
 {
     struct room *room = arg;
+    pthread_t threads[TASKS];
+    int firsts = 0;
 
     expect_eq(atomic_load(&room->others), (TASKS - 1) * atomic_load(&room->firsts));
+    for (int i = 0; i < TASKS; i++)
+        assert_ok(pthread_create(&threads[i], NULL, arrive_once, &room->barrier));
+    for (int i = 0; i < TASKS; i++) {
+        void *result;
+
+        assert_ok(pthread_join(threads[i], &result));
+        expect_ge((intptr_t)result, 0);
+        firsts += (intptr_t)result == 1;
+    }
+    expect_eq(firsts, 1);
 }
 
 LEAT_TEST(R9, a_barrier_lets_all_of_a_round_pass_or_none)
