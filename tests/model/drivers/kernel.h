@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel.h: for drivers of operations: thread 1 is a worker in its reactor, and the kernel is played
- * here. It has one operation at a time, which completes when something has arrived; then it is
- * woken, or time goes by in the worker's sleep (a fourth thread for it took minutes). Thread 2 is a
- * task that is on worker 1 or on another: whoever is on worker 1 holds its baton, since two threads
- * of the model stand for one there. */
+/* kernel.h: for drivers of operations: thread 1 is a worker in its reactor, and the kernel is
+ * played here. It has one operation at a time, which completes when something has arrived; then it
+ * is woken, or time goes by in the worker's sleep (a fourth thread for it took minutes). Thread 2
+ * is a task that is on worker 1 or on another: whoever is on worker 1 holds its baton, since two
+ * threads of the model stand for one there. */
 #ifndef LEAT_MODEL_KERNEL_H
 #define LEAT_MODEL_KERNEL_H
 

@@ -3,10 +3,10 @@
  * model: sources reactor/op.c reactor/reactor.c reactor/gate.c
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__TOKEN_UNSHARED
  *
- * Operations: thread 1 is a worker in its reactor (kernel.h), thread 2 a task that does an operation
- * there and goes on, once it was woken, on the same worker or on another, thread 3 is the peer whose
- * doing completes the operation, or cancels. Nobody helps a worker here, so the reactor's token is
- * built out: drivers/token.c has that. */
+ * Operations: thread 1 is a worker in its reactor (kernel.h), thread 2 a task that does an
+ * operation there and goes on, once it was woken, on the same worker or on another, thread 3 is the
+ * peer whose doing completes the operation, or cancels. Nobody helps a worker here, so the
+ * reactor's token is built out: drivers/token.c has that. */
 #include "items.h"
 #include "kernel.h"
 
