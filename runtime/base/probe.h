@@ -20,6 +20,7 @@
     FIELD(parks)        /* tasks parked */                                                         \
     FIELD(readies)      /* tasks readied */                                                        \
     FIELD(yields)       /* tasks that gave way */                                                  \
+    FIELD(rotations)    /* those by the short way, which are not counted as switches or yields */  \
     FIELD(inline_joins) /* children run in place by a join */                                      \
     FIELD(turns)        /* rounds of the worker loop */                                            \
     FIELD(reliefs)      /* times it did a computing worker's chores */                             \

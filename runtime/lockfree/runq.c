@@ -18,6 +18,14 @@ static struct leat__runq_ring *make_ring(uint64_t slots)
     return ring;
 }
 
+/* Make it the one in use. */
+static void adopt(struct leat__runq *q, struct leat__runq_ring *ring)
+{
+    q->slots = ring->slots;
+    q->mask = ring->mask;
+    store_release(&q->ring, ring); /* O4 */
+}
+
 int leat__runq_init(struct leat__runq *q)
 {
     struct leat__runq_ring *ring = make_ring(LEAT__RUNQ_SLOTS);
@@ -27,7 +35,7 @@ int leat__runq_init(struct leat__runq *q)
     /* relaxed, all: the queue is handed to other threads by whatever starts them */
     store_relaxed(&q->head, 0);
     store_relaxed(&q->tail, 0);
-    store_relaxed(&q->ring, ring);
+    adopt(q, ring);
     q->alone = false;
     return 0;
 }
@@ -58,7 +66,7 @@ bool leat__runq_grow(struct leat__runq *q)
      * nothing. */
     for (uint64_t i = load_relaxed(&q->head); i < tail; i++)
         store_relaxed(leat__runq_slot(ring, i), load_relaxed(leat__runq_slot(old, i)));
-    store_release(&q->ring, ring); /* O4 */
+    adopt(q, ring);
     if (q->alone)
         free(old);
     return true;

@@ -73,6 +73,10 @@
 _Static_assert((LEAT__RUNQ_SLOTS & (LEAT__RUNQ_SLOTS - 1)) == 0, "slot = index & mask");
 _Static_assert(LEAT__RUNQ_SLOTS >= 2, "half of a full ring must make room");
 
+/* How many turns before its own an item is told of by leat__runq_rotate_alone. */
+#define LEAT__RUNQ_NEAR 3
+#define LEAT__RUNQ_FAR  6
+
 struct leat__runq_ring {
     uint64_t mask; /* how many slots, less 1 */
     struct leat__runq_ring *outgrown;
@@ -86,6 +90,8 @@ struct leat__runq {
     /* Written by the owner. */
     alignas(64) LEAT_ATOMIC(uint64_t) tail;
     LEAT_ATOMIC(struct leat__runq_ring *) ring;
+    LEAT_ATOMIC(struct leat__link *) *slots; /* the ring's, and its mask: the owner's copies */
+    uint64_t mask;
     bool alone; /* set by the owner before the first push: there will be no thieves (O4) */
 };
 
@@ -93,6 +99,12 @@ static inline LEAT_ATOMIC(struct leat__link *) *leat__runq_slot(struct leat__run
                                                                 uint64_t index)
 {
     return &ring->slots[index & ring->mask];
+}
+
+/* Owner: without a look into the ring. */
+static inline LEAT_ATOMIC(struct leat__link *) *leat__runq_own(struct leat__runq *q, uint64_t index)
+{
+    return &q->slots[index & q->mask];
 }
 
 /* Returns -ENOMEM. */
@@ -123,7 +135,7 @@ static inline uint32_t leat__runq_len(struct leat__runq *q)
 /* Owner. How many it takes before it is full. */
 static inline uint32_t leat__runq_room(struct leat__runq *q)
 {
-    return (uint32_t)leat__runq_ring(q)->mask + 1 - leat__runq_len(q);
+    return (uint32_t)q->mask + 1 - leat__runq_len(q);
 }
 
 /* Owner. Puts item last. Returns false when the ring is full. */
@@ -131,11 +143,10 @@ static inline bool leat__runq_push(struct leat__runq *q, struct leat__link *item
 {
     uint64_t head = load_acquire(&q->head); /* O2: before the slot is overwritten */
     uint64_t tail = load_relaxed(&q->tail); /* relaxed: ours */
-    struct leat__runq_ring *ring = leat__runq_ring(q);
 
-    if (tail - head > ring->mask)
+    if (tail - head > q->mask)
         return false;
-    store_relaxed(leat__runq_slot(ring, tail), item); /* relaxed: published by the next line */
+    store_relaxed(leat__runq_own(q, tail), item); /* relaxed: published by the next line */
     store_release(&q->tail, tail + 1);             /* O1 */
     return true;
 }
@@ -146,13 +157,12 @@ static inline uint32_t leat__runq_push_batch(struct leat__runq *q, struct leat__
 {
     uint64_t head = load_acquire(&q->head); /* O2 */
     uint64_t tail = load_relaxed(&q->tail); /* relaxed: ours */
-    struct leat__runq_ring *ring = leat__runq_ring(q);
-    uint64_t room = ring->mask + 1 - (tail - head);
+    uint64_t room = q->mask + 1 - (tail - head);
     uint32_t moved = 0;
 
     while (moved < room && batch->first) {
         /* relaxed: published by the store to tail */
-        store_relaxed(leat__runq_slot(ring, tail + moved), leat__batch_pop(batch));
+        store_relaxed(leat__runq_own(q, tail + moved), leat__batch_pop(batch));
         moved++;
     }
     if (moved > 0)
@@ -168,7 +178,7 @@ static inline struct leat__link *leat__runq_pop(struct leat__runq *q)
 
     while (head != tail) {
         /* relaxed: we wrote the slot ourselves */
-        struct leat__link *item = load_relaxed(leat__runq_slot(leat__runq_ring(q), head));
+        struct leat__link *item = load_relaxed(leat__runq_own(q, head));
 
         if (cas_weak_release(&q->head, &head, head + 1)) /* O3: a thief's load of head */
             return item;
@@ -185,7 +195,32 @@ static inline struct leat__link *leat__runq_pop_alone(struct leat__runq *q)
     if (head == load_relaxed(&q->tail))
         return NULL;
     store_relaxed(&q->head, head + 1);
-    return load_relaxed(leat__runq_slot(leat__runq_ring(q), head));
+    return load_relaxed(leat__runq_own(q, head));
+}
+
+/* Owner of a ring that nobody steals from and that is not empty: takes the first item away and puts
+ * `item` last. Returns the one that is first then, and by `near` and `far` two of those after it,
+ * NULL where there are not so many. */
+static inline struct leat__link *leat__runq_rotate_alone(struct leat__runq *q,
+                                                         struct leat__link *item,
+                                                         struct leat__link **near,
+                                                         struct leat__link **far)
+{
+    /* relaxed, all: ours */
+    uint64_t head = load_relaxed(&q->head) + 1;
+    uint64_t tail = load_relaxed(&q->tail);
+    LEAT_ATOMIC(struct leat__link *) *slots = q->slots;
+    uint64_t mask = q->mask;
+
+    store_relaxed(&slots[tail & mask], item);
+    store_relaxed(&q->head, head);
+    store_relaxed(&q->tail, tail + 1);
+    *near = *far = NULL;
+    if (tail - head > LEAT__RUNQ_FAR) {
+        *near = load_relaxed(&slots[(head + LEAT__RUNQ_NEAR) & mask]);
+        *far = load_relaxed(&slots[(head + LEAT__RUNQ_FAR) & mask]);
+    }
+    return load_relaxed(&slots[head & mask]);
 }
 
 /* Owner. The next item without taking it, or NULL. A hint (to prefetch, say): a thief may take
@@ -196,7 +231,7 @@ static inline struct leat__link *leat__runq_peek(struct leat__runq *q)
     uint64_t tail = load_relaxed(&q->tail); /* relaxed: ours */
 
     /* relaxed: ours */
-    return head == tail ? NULL : load_relaxed(leat__runq_slot(leat__runq_ring(q), head));
+    return head == tail ? NULL : load_relaxed(leat__runq_own(q, head));
 }
 
 /* Owner. Appends up to max items to batch, taken with one compare-and-swap. Returns how many. */
@@ -215,7 +250,7 @@ static inline uint32_t leat__runq_pop_batch(struct leat__runq *q, uint32_t max,
     /* The slots are read after the take, unlike a thief's: only we overwrite them. */
     for (uint64_t i = 0; i < n; i++)
         /* relaxed: ours */
-        leat__batch_push(batch, load_relaxed(leat__runq_slot(leat__runq_ring(q), head + i)));
+        leat__batch_push(batch, load_relaxed(leat__runq_own(q, head + i)));
     return (uint32_t)n;
 }
 
@@ -224,7 +259,7 @@ static inline uint32_t leat__runq_pop_batch(struct leat__runq *q, uint32_t max,
  * room anyway. */
 static inline uint32_t leat__runq_take_half(struct leat__runq *q, struct leat__batch *batch)
 {
-    return leat__runq_pop_batch(q, (uint32_t)(leat__runq_ring(q)->mask + 1) / 2, batch);
+    return leat__runq_pop_batch(q, (uint32_t)(q->mask + 1) / 2, batch);
 }
 
 /* Thief. Takes half of the items of `from`, rounded up, but no more than SLOTS: the first is
@@ -236,8 +271,7 @@ static inline struct leat__link *leat__runq_steal_half(struct leat__runq *from,
 {
     uint64_t to_head = load_acquire(&to->head); /* O2: slots of `to` are overwritten below */
     uint64_t to_tail = load_relaxed(&to->tail); /* relaxed: ours */
-    struct leat__runq_ring *to_ring = leat__runq_ring(to);
-    uint64_t room = to_ring->mask + 1 - (to_tail - to_head) + 1; /* one runs now */
+    uint64_t room = to->mask + 1 - (to_tail - to_head) + 1; /* one runs now */
     uint64_t most = room < LEAT__RUNQ_SLOTS ? room : LEAT__RUNQ_SLOTS;
     uint64_t head = load_acquire(&from->head); /* O3: before tail */
     struct leat__link *first;
@@ -258,7 +292,7 @@ static inline struct leat__link *leat__runq_steal_half(struct leat__runq *from,
         for (uint64_t i = 1; i < n; i++) {
             struct leat__link *item = load_relaxed(leat__runq_slot(ring, head + i));
 
-            store_relaxed(leat__runq_slot(to_ring, to_tail + i - 1), item);
+            store_relaxed(leat__runq_own(to, to_tail + i - 1), item);
         }
     } while (!cas_weak_acq_rel(&from->head, &head, head + n)); /* O2, O3; acquire when it fails */
 

@@ -80,11 +80,16 @@ leave(struct leat__worker *worker, struct leat__context *from, struct leat__fibe
     }
 }
 
-/* Is the task in the LIFO slot all that is to run here? */
-static inline bool nothing_else(struct leat__worker *worker)
+/* Is what is in the LIFO slot or the ring all that is to run here? */
+static inline bool nothing_beside(struct leat__worker *worker)
 {
-    return leat__runq_len(&worker->runq) == 0 && leat__deque_len(&worker->fresh) == 0 &&
-           !worker->special;
+    return leat__deque_len(&worker->fresh) == 0 && !worker->special;
+}
+
+static inline void prefetch_block(struct leat__fiber *fiber)
+{
+    __builtin_prefetch(&fiber->context, 1);
+    __builtin_prefetch(&fiber->state, 1);
 }
 
 /* leat__pick, without calls where only the LIFO slot or only the ring has something. */
@@ -98,7 +103,7 @@ static inline struct leat__fiber *next_turn(struct leat__worker *worker)
     if (leat__slot_peek(&worker->lifo)) {
         if (worker->lifo_run < LEAT__LIFO_RUN_MAX)
             worker->lifo_run++;
-        else if (!nothing_else(worker))
+        else if (leat__runq_len(&worker->runq) > 0 || !nothing_beside(worker))
             return leat__pick(worker);
         fiber = leat__slot_take(&worker->lifo);
         if (__builtin_expect(fiber != NULL, 1)) /* else it was stolen */
@@ -110,6 +115,7 @@ static inline struct leat__fiber *next_turn(struct leat__worker *worker)
     if (!worker->alone) {
         item = leat__runq_pop(&worker->runq);
     } else {
+        worker->upcoming = NULL;
         item = leat__runq_pop_alone(&worker->runq);
         after = leat__runq_peek(&worker->runq); /* nobody but us can take it, or run it */
         if (after)
@@ -150,7 +156,7 @@ static inline __attribute__((always_inline)) void park_plain(struct leat__worker
     *worker->errno_at = saved;
 }
 
-/* I4 of worker.h. Out of line: the others keep their registers. */
+/* I5 of worker.h. Out of line: the others keep their registers. */
 __attribute__((noinline, cold)) static void park_in_catch(struct leat__worker *worker,
                                                           struct leat__fiber *next,
                                                           leat__commit_fn *commit, void *arg)
@@ -183,19 +189,73 @@ void leat__park(leat__commit_fn *commit, void *arg)
     leat__park_on(leat__worker_current(), commit, arg);
 }
 
-bool leat__give_way(void)
+/* Does the running fiber give way to nobody but those in the ring, where no thief can have them?
+ * Then this is the first. */
+static struct leat__fiber *only_ring(struct leat__worker *worker)
 {
-    struct leat__worker *worker = leat__worker_current();
-    struct leat__fiber *next;
+    struct leat__link *item = leat__runq_peek(&worker->runq);
 
-    if (!worker || !worker->face.running)
+    if (!item || !worker->alone || leat__slot_peek(&worker->lifo) || !nothing_beside(worker) ||
+        worker->face.running->special)
+        return NULL;
+    worker->lifo_run = 0;
+    return leat__container_of(item, struct leat__fiber, link);
+}
+
+/* Go on with the ring's first, and stand last. Nobody takes from the ring before the switch, so the
+ * fiber may be put there while it still runs, and leaves nothing to arrive. (A walk that looks just
+ * then finds the registers of its last park.) False, and nothing was done: the general way. */
+static inline __attribute__((always_inline)) bool
+rotate(struct leat__worker *worker, struct leat__fiber *fiber, struct leat__fiber *next)
+{
+    struct leat__link *after, *near, *far;
+    int saved;
+
+    if (worker->turns_left <= 1 || leat__worker_in_catch(worker) || !next->stack)
         return false;
+    worker->turns_left--;
+    saved = *worker->errno_at; /* as in park_plain */
+    after = leat__runq_rotate_alone(&worker->runq, &fiber->link, &near, &far);
+    worker->upcoming = leat__container_of(after, struct leat__fiber, link);
+    if (far) { /* a block first, and once it is there its frame */
+        prefetch_block(leat__container_of(far, struct leat__fiber, link));
+        leat__context_prefetch(&leat__container_of(near, struct leat__fiber, link)->context);
+    }
+    set_state(fiber, LEAT__FIBER_QUEUED);
+    set_state(next, LEAT__FIBER_RUNNING);
+    worker->face.running = next;
+    leat__probe_count(&worker->face.probe.rotations);
+    leat__context_switch(&fiber->context, &next->context);
+    arrive(worker); /* there is no other */
+    if (*worker->errno_at != saved) /* a store each time would keep the next load waiting */
+        *worker->errno_at = saved;
+    return true;
+}
+
+/* The general way. Out of line: the short one keeps its registers. */
+static __attribute__((noinline)) bool give_way(struct leat__worker *worker)
+{
+    struct leat__fiber *next = only_ring(worker);
+
+    if (next && rotate(worker, worker->face.running, next))
+        return true;
     next = next_turn(worker);
     leat__probe_count(&worker->face.probe.yields);
     if (!next && worker->turns_left > 0)
         return true; /* nobody to give way to, and not yet time to look around */
     park_for(worker, next, NULL, NULL);
     return true;
+}
+
+bool leat__give_way(void)
+{
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__fiber *fiber, *next;
+
+    if (!worker || !(fiber = worker->face.running))
+        return false;
+    next = worker->upcoming;
+    return (next && rotate(worker, fiber, next)) || give_way(worker);
 }
 
 void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber)
@@ -221,6 +281,7 @@ void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber)
         return;
     }
     before = leat__slot_swap(&worker->lifo, fiber);
+    worker->upcoming = NULL;
     if (before)
         leat__enqueue(worker, before);
     if (worker->asks && !load_relaxed(&worker->sched->sentinel)) /* relaxed: O1 of idle.c */

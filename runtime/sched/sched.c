@@ -174,6 +174,8 @@ void leat__sched_probe(const struct leat__sched *sched, struct leat__probe *ret)
     memset(ret, 0, sizeof *ret);
     for (unsigned i = 0; i < sched->count; i++)
         leat__probe_sum(ret, &sched->workers[i].face.probe);
+    ret->yields += ret->rotations;
+    ret->switches += ret->rotations;
 }
 
 unsigned leat__sched_awake(struct leat__sched *sched)

@@ -134,8 +134,8 @@ static inline uint64_t leat__worker_turns(const struct leat__worker *worker)
     const struct leat__probe *probe = &leat__worker_face(worker)->probe;
 
     return leat__probe_read(&probe->switches) + leat__probe_read(&probe->yields) +
-           leat__probe_read(&probe->finishes) + leat__probe_read(&probe->turns) +
-           leat__probe_read(&probe->sleeps);
+           leat__probe_read(&probe->rotations) + leat__probe_read(&probe->finishes) +
+           leat__probe_read(&probe->turns) + leat__probe_read(&probe->sleeps);
 }
 
 static inline void **leat__worker_slot(struct leat__worker *worker)

@@ -29,6 +29,7 @@ static struct leat__fiber *fiber_of(struct leat__link *link)
 /* Put a new fiber last in the worker's deque; without memory for that, where there is room. */
 void leat__keep_fresh(struct leat__worker *worker, struct leat__fiber *fiber)
 {
+    worker->upcoming = NULL;
     if (!leat__deque_push(&worker->fresh, &fiber->link, fiber->group))
         leat__injector_push(&worker->sched->injector, &fiber->link);
 }
@@ -36,6 +37,7 @@ void leat__keep_fresh(struct leat__worker *worker, struct leat__fiber *fiber)
 static void enqueue_special(struct leat__worker *worker, struct leat__fiber *fiber)
 {
     worker->special = true;
+    worker->upcoming = NULL;
     if (fiber->special & LEAT__FIBER_PINNED) {
         leat__batch_push(&worker->pinned, &fiber->link);
     } else {
@@ -64,6 +66,7 @@ void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
 
         if (leat__runq_grow(&worker->runq))
             continue;
+        worker->upcoming = NULL;
         leat__runq_take_half(&worker->runq, &half);
         if (half.count > 0)
             leat__injector_push_batch(&worker->sched->injector, &half);
@@ -137,6 +140,7 @@ struct leat__fiber *leat__pick(struct leat__worker *worker)
 {
     struct leat__fiber *fiber, *other;
 
+    worker->upcoming = NULL;
     if (leat__slot_peek(&worker->lifo) && worker->lifo_run < LEAT__LIFO_RUN_MAX) {
         worker->lifo_run++;
         fiber = leat__slot_take(&worker->lifo);
@@ -261,6 +265,7 @@ static void take_inbox(struct leat__worker *worker)
     while ((item = leat__batch_pop(&batch)))
         leat__batch_push(&worker->pinned, item);
     worker->special = true;
+    worker->upcoming = NULL;
 }
 
 /* Fit the number of turns between two looks to LEAT__LOOK_NS. */
@@ -325,7 +330,10 @@ static void look_around(struct leat__worker *worker)
     keep_stacks(worker, now);
     take_inbox(worker);
     take_injected(worker);
-    worker->special |= leat__classes_wait(worker->sched);
+    if (leat__classes_wait(worker->sched)) {
+        worker->special = true;
+        worker->upcoming = NULL;
+    }
     if (!worker->sched->alone)
         leat__raid_stalled(worker, now);
     fire_timers(worker, now);
@@ -452,7 +460,7 @@ bool leat__worker_step(struct leat__worker *worker, const struct leat__sched_ste
 
     begin(worker);
     caught = leat__worker_in_catch(worker);
-    if (caught) /* I4 of worker.h */
+    if (caught) /* I5 of worker.h */
         held = leat__exceptions_take(worker->face.exceptions_at);
     if (worker->resting)
         leat__idle_rise(worker);

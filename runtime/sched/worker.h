@@ -10,7 +10,10 @@
  *       nobody can resume a fiber whose registers are not saved, or reuse a stack in use.
  *   I3  A fiber is in exactly one place: running, parked with whoever will ready it, or in one of
  *       lifo, runq, fresh, pinned, starved, next, an inbox, the injector, a class's queue.
- *   I4  A switch leaves the thread's C++ exceptions empty: a fiber that parks in a catch block
+ *   I4  What `upcoming` names is the ring's first, and the next to run when the running fiber gives
+ *       way: there are no thieves, the running fiber is not special, and nothing is in lifo, fresh,
+ *       pinned or a class's queue. Who changes any of this forgets it.
+ *   I5  A switch leaves the thread's C++ exceptions empty: a fiber that parks in a catch block
  *       takes them along, and none ends in one. So a new fiber needs no setting up. */
 #ifndef LEAT_SCHED_WORKER_H
 #define LEAT_SCHED_WORKER_H
@@ -83,6 +86,7 @@ struct leat__worker {
 
     /* touched at each switch */
     struct leat__slot    lifo;    /* the fiber readied last; also a thief's, where a turn is long */
+    struct leat__fiber  *upcoming; /* I4; NULL: not known */
     unsigned             lifo_run;
     int                  turns_left; /* until the next look around */
     leat__commit_fn     *commit; /* NULL: it gave way, and goes last */

@@ -80,6 +80,35 @@ LEAT_TEST(runq, batch_that_does_not_fit_keeps_its_rest)
     items_destroy(items, SLOTS + 10);
 }
 
+LEAT_TEST(runq, without_thieves_a_rotation_puts_the_item_last_and_tells_of_those_to_come)
+{
+    struct item *items = items_create(SLOTS + 1);
+    struct leat__link *near, *far;
+
+    reset(UINT64_MAX - 3); /* indices wrap at once: only differences count */
+    ring.alone = true;
+    fill(&ring, items, SLOTS); /* full: the one that goes makes room for the one that comes */
+    for (uint32_t i = 0; i <= SLOTS; i++) {
+        struct item *comes = &items[(SLOTS + i) % (SLOTS + 1)];
+        struct leat__link *first = leat__runq_rotate_alone(&ring, &comes->link, &near, &far);
+
+        expect_eq(leat__runq_len(&ring), SLOTS);
+        expect(first == leat__runq_peek(&ring));
+        expect(first == &items[(i + 1) % (SLOTS + 1)].link);
+        expect(near == &items[(i + 1 + LEAT__RUNQ_NEAR) % (SLOTS + 1)].link);
+        expect(far == &items[(i + 1 + LEAT__RUNQ_FAR) % (SLOTS + 1)].link);
+    }
+    for (uint32_t i = 0; i < SLOTS - LEAT__RUNQ_FAR; i++)
+        expect_eq(item_take(leat__runq_pop_alone(&ring)), i);
+    expect_eq(item_take(leat__runq_peek(&ring)), SLOTS - LEAT__RUNQ_FAR);
+    leat__runq_rotate_alone(&ring, &items[SLOTS].link, &near, &far);
+    expect_null(near);
+    expect_null(far);
+    for (uint32_t i = SLOTS - LEAT__RUNQ_FAR + 1; i <= SLOTS; i++)
+        expect_eq(item_take(leat__runq_pop_alone(&ring)), i);
+    items_destroy(items, SLOTS + 1);
+}
+
 LEAT_TEST(runq, without_thieves_an_outgrown_ring_is_freed_and_the_order_stays)
 {
     struct item *items = items_create(SLOTS * 2);

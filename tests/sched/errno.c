@@ -52,6 +52,24 @@ LEAT_TEST_TASK(errno_of_a_task, survives_every_move_between_workers)
     expect_ok(leat_scope_join(&scope));
 }
 
+static int keep_own(void *arg)
+{
+    LEAT_SCOPE(scope);
+    struct mover movers[3];
+
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        movers[i] = (struct mover){ .number = i };
+        leat_spawn(&scope, set_and_read, &movers[i]);
+    }
+    return leat_scope_join(&scope);
+}
+
+LEAT_TEST(errno_of_a_task, is_its_own_where_tasks_take_turns_on_one_worker)
+{
+    expect_ok(leat_run(keep_own, NULL, LEAT_OPTIONS(.workers = 1)));
+}
+
 static int clobber(void *arg)
 {
     errno = *(int *)arg;

@@ -5,6 +5,7 @@
 
 #include <leat/leat.h>
 
+#include <errno.h>
 #include <string.h>
 
 typedef leat_chan(int) int_chan;
@@ -168,4 +169,107 @@ LEAT_TEST(turns, work_spreads_over_all_workers)
     expect_ok(leat_run(spread, seen, LEAT_OPTIONS(.workers = 4)));
     for (int i = 0; i < 4; i++)
         expect_eq(seen[i], 1);
+}
+
+/* ---- yields on one worker, where they go round in the ring ---- */
+
+enum { ROUND = 5, ROUNDS = 200 };
+
+struct round {
+    struct leat_waitgroup gate;
+    struct leat_waitgroup asked; /* somebody waits for it until the yields are under way */
+    int log[ROUND * ROUNDS];
+    int logged;
+    int number; /* of the next to begin */
+    int late;   /* of those that came in between, how many have had their turn */
+};
+
+static int come_late(void *arg)
+{
+    struct round *round = arg;
+
+    round->late++;
+    return 0;
+}
+
+static int wait_for_it(void *arg)
+{
+    struct round *round = arg;
+
+    if (leat_waitgroup_wait(&round->asked))
+        return -ECANCELED;
+    round->late++;
+    return 0;
+}
+
+static int go_round(void *arg)
+{
+    struct round *round = arg;
+    int number = round->number++;
+
+    if (leat_waitgroup_wait(&round->gate))
+        return -ECANCELED;
+    for (int i = 0; i < ROUNDS; i++) {
+        round->log[round->logged++] = number;
+        leat_yield();
+    }
+    return 0;
+}
+
+static int watch_order(void *arg)
+{
+    static struct round round;
+    LEAT_SCOPE(scope);
+
+    (void)arg;
+    round = (struct round){ 0 };
+    leat_waitgroup_add(&round.gate, 1);
+    for (int i = 0; i < ROUND; i++)
+        leat_spawn(&scope, go_round, &round);
+    while (round.number < ROUND)
+        leat_yield();
+    leat_waitgroup_done(&round.gate);
+    expect_ok(leat_scope_join(&scope));
+    expect_eq(round.logged, ROUND * ROUNDS);
+    for (int i = 2 * ROUND; i < round.logged; i++) /* the first comes from the LIFO slot */
+        expect_eq(round.log[i], round.log[i - ROUND]);
+    return 0;
+}
+
+LEAT_TEST(turns, yields_on_one_worker_go_round_in_order)
+{
+    expect_ok(leat_run(watch_order, NULL, LEAT_OPTIONS(.workers = 1)));
+}
+
+static int mix(void *arg)
+{
+    static struct round round;
+    LEAT_SCOPE(scope);
+
+    (void)arg;
+    round = (struct round){ 0 };
+    leat_waitgroup_add(&round.asked, 1);
+    leat_spawn(&scope, wait_for_it, &round);
+    for (int i = 0; i < ROUND; i++)
+        leat_spawn(&scope, go_round, &round);
+    while (round.number < ROUND || round.logged < ROUND * 10)
+        leat_yield();
+    expect_eq(round.late, 0);
+    leat_spawn(&scope, come_late, &round);
+    leat_spawn_opt(&scope, come_late, &round, LEAT_TASK_OPTIONS(.priority = LEAT_PRIORITY_HIGH));
+    leat_spawn_opt(&scope, come_late, &round, LEAT_TASK_OPTIONS(.pinned = true));
+    leat_waitgroup_done(&round.asked);
+    for (int i = 0; i < 10; i++)
+        leat_yield();
+    expect_eq(round.late, 4); /* ready, spawned, of a class, pinned */
+    expect_lt(round.logged, ROUND * 40);
+    leat_spawn_opt(&scope, come_late, &round, LEAT_TASK_OPTIONS(.priority = LEAT_PRIORITY_LOW));
+    expect_ok(leat_scope_join(&scope));
+    expect_eq(round.late, 5);
+    return 0;
+}
+
+LEAT_TEST(turns, what_comes_between_yields_on_one_worker_gets_its_turn_among_them)
+{
+    expect_ok(leat_run(mix, NULL, LEAT_OPTIONS(.workers = 1)));
 }
