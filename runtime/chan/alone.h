@@ -138,6 +138,31 @@ static inline int leat__alone_hand_over(struct leat_chan *chan, struct leat__wor
     return 0;
 }
 
+/* Take the first element, and let the first sender that waits put its own in the room: the ring was
+ * full. */
+static inline int leat__alone_refill(struct leat_chan *chan, struct leat__worker *worker,
+                                     void *element)
+{
+    struct leat__inside *inside = leat__worker_face(worker)->inside;
+    struct leat__waiter *waiter = NULL;
+    struct leat__waitnode *node;
+
+    if (__builtin_expect(leat__ring_pop_alone(&chan->ring, element, leat__ring_copy) != 0, 0)) {
+        leat__bias_leave(inside);
+        return -EAGAIN;
+    }
+    node = leat__alone_claim(chan, &chan->senders, LEAT__CHAN_SENDERS);
+    if (__builtin_expect(node != NULL, 1)) {
+        waiter = node->ticket.waiter;
+        if (leat__ring_push_alone(&chan->ring, node->data, leat__ring_copy))
+            node->result = -EAGAIN; /* I4 of chan.c */
+    }
+    leat__bias_leave(inside);
+    if (waiter)
+        leat__alone_wake(worker, waiter);
+    return 0;
+}
+
 /* Take the element of a sender that waits, without capacity. */
 static inline int leat__alone_fetch(struct leat_chan *chan, struct leat__worker *worker,
                                     void *element)

@@ -28,6 +28,9 @@ enum {
 #define LEAT__CHAN_OPS          8 /* for a turn */
 #endif
 
+/* So many elements of a task's budget, and it gives way once before it waits (pass.c). */
+#define LEAT__CHAN_MANY 64
+
 struct leat_chan {
     /* read by every operation */
     struct leat__bias     bias;

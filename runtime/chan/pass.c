@@ -8,6 +8,9 @@
 
 #include <sched.h>
 
+static int send_any(struct leat_chan *chan, const void *element, bool may_wait);
+static int recv_any(struct leat_chan *chan, void *element, bool may_wait);
+
 static const struct leat__reason sending = { "send to a channel", LEAT__ABOUT_NAME, true };
 static const struct leat__reason receiving = { "receive from a channel", LEAT__ABOUT_NAME, true };
 static const struct leat__reason joining = { "see the elements of a channel done",
@@ -258,6 +261,17 @@ static __attribute__((noinline)) int recv_slow(struct leat_chan *chan, void *ele
 
 /* ---- alone, inside: alone.h ---- */
 
+/* Full or empty, after many elements: the other side could go on by now, most likely. Then the
+ * caller gives way, as if its budget were spent, and looks again: that costs no claim and no wake.
+ * True once for so many elements. */
+static bool may_give_way(const struct leat_chan *chan, struct leat__self *self)
+{
+    if (chan->ring.capacity == 0 || self->budget > LEAT__BUDGET - LEAT__CHAN_MANY)
+        return false;
+    self->budget = 0;
+    return true;
+}
+
 /* There is no room, or somebody waits. */
 static __attribute__((noinline)) int send_alone(struct leat_chan *chan, const void *element,
                                                 struct leat__worker *worker,
@@ -266,13 +280,18 @@ static __attribute__((noinline)) int send_alone(struct leat_chan *chan, const vo
     int err = -EAGAIN;
 
     /* relaxed: nobody else is there */
-    if (load_relaxed(&chan->waiting) & LEAT__CHAN_RECEIVERS)
+    if (load_relaxed(&chan->waiting) & LEAT__CHAN_RECEIVERS) {
         err = leat__alone_hand_over(chan, worker, element);
-    else if (!chan->closed && (chan->ring.capacity == 0 || leat__ring_is_full(&chan->ring)))
+    } else if (!chan->closed && (chan->ring.capacity == 0 || leat__ring_is_full(&chan->ring))) {
+        if (may_give_way(chan, self)) {
+            leat__bias_leave(leat__worker_face(worker)->inside);
+            return send_any(chan, element, true);
+        }
         err = leat__alone_wait(chan, worker, self, &chan->senders, LEAT__CHAN_SENDERS,
                                (void *)(uintptr_t)element, &sending);
-    else
+    } else {
         leat__bias_leave(leat__worker_face(worker)->inside);
+    }
     return __builtin_expect(err == -EAGAIN, 0) ? send_slow(chan, element, true) : err;
 }
 
@@ -283,13 +302,20 @@ static __attribute__((noinline)) int recv_alone(struct leat_chan *chan, void *el
 {
     int err = -EAGAIN;
 
-    if (chan->ring.capacity == 0 && !leat__waitlist_empty(&chan->senders))
+    if (chan->ring.capacity == 0 && !leat__waitlist_empty(&chan->senders)) {
         err = leat__alone_fetch(chan, worker, element);
-    else if (leat__alone_is_empty(chan) && leat__waitlist_empty(&chan->senders))
+    } else if (!leat__waitlist_empty(&chan->senders)) {
+        err = leat__alone_refill(chan, worker, element);
+    } else if (leat__alone_is_empty(chan)) {
+        if (may_give_way(chan, self)) {
+            leat__bias_leave(leat__worker_face(worker)->inside);
+            return recv_any(chan, element, true);
+        }
         err = leat__alone_wait(chan, worker, self, &chan->receivers, LEAT__CHAN_RECEIVERS, element,
                                &receiving);
-    else
+    } else {
         leat__bias_leave(leat__worker_face(worker)->inside);
+    }
     return __builtin_expect(err == -EAGAIN, 0) ? recv_slow(chan, element, true) : err;
 }
 
