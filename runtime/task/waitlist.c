@@ -8,6 +8,10 @@
  *       in the claimer's own list, of no concern to it). */
 #include "task/waitlist.h"
 
+#include <errno.h>
+
+#include "task/late.h"
+
 void leat__waitlist_push(struct leat__waitlist *list, struct leat__waitnode *node)
 {
     node->next = NULL;
@@ -69,21 +73,64 @@ void leat__waitlist_wake(struct leat__waitlist *won)
     }
 }
 
+/* What wait_late leaves for the next context. */
+struct listed {
+    struct leat__late  late;
+    struct leat__lock *lock;
+};
+
+/* `arg` is on the waiter's frame. A cancel may resume it before the unlock, but it returns only
+ * after that: so all is read before the end. */
+static bool commit_listed(struct leat__fiber *fiber, void *arg)
+{
+    struct listed listed = *(const struct listed *)arg;
+    bool parked = leat__late_commit(&listed.late);
+
+    (void)fiber;
+    leat__unlock(listed.lock);
+    return parked;
+}
+
+/* Where nothing but an event or a cancel can end the wait: the lock shuts the list until the fiber
+ * is saved. */
+static int wait_late(struct leat__waitlist *list, struct leat__waitnode *node,
+                     struct leat__lock *lock, struct leat__self *self)
+{
+    struct leat__worker *worker = leat__worker_current();
+    struct listed listed = { .lock = lock };
+    enum leat__cause cause;
+
+    leat__late_begin(&listed.late, self, worker);
+    node->ticket = leat__late_ticket(&listed.late);
+    leat__waitlist_push(list, node);
+    leat__park_on(worker, commit_listed, &listed);
+    cause = leat__late_end(self);
+    if (cause == LEAT__CAUSE_EVENT)
+        return node->result; /* the claimer took the node off, and delivered before it woke us */
+    leat__lock(lock);
+    leat__waitlist_remove(list, node);
+    leat__unlock(lock);
+    return leat__late_error(cause);
+}
+
 int leat__waitlist_wait(struct leat__waitlist *list, struct leat__waitnode *node,
                         struct leat__lock *lock)
 {
     struct leat__wait wait;
     enum leat__cause cause;
     bool own;
-    int err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, LEAT_NEVER);
+    int err;
 
+    node->result = 0;
+    node->won = false;
+    if (leat__wait_may_be_late(leat__self()) && leat__fence_usable())
+        return wait_late(list, node, lock, leat__self());
+    err = leat__wait_begin(&wait, LEAT__WAIT_ABANDONABLE, LEAT_NEVER);
     if (err) {
         leat__unlock(lock);
         return err;
     }
     node->ticket = wait.ticket;
-    node->result = 0;
-    node->won = false;
     leat__waitlist_push(list, node);
     cause = leat__wait_park(&wait, lock);
     if (cause == LEAT__CAUSE_EVENT)

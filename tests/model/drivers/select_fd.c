@@ -163,6 +163,16 @@ MODEL_DRIVER(select_fd_against_a_cancel, .preemptions = 1, .stale = -1)
     end();
 }
 
+MODEL_DRIVER(select_fd_is_seen_by_a_plain_thread)
+{
+    reset_plain();
+    model_spawn(choose_plainly, NULL);
+    model_spawn(arrive, NULL);
+    model_run();
+    model_check(found == 1);
+    end();
+}
+
 MODEL_DRIVER(select_fd_of_a_plain_thread_against_a_send, .stale = 1)
 {
     reset_plain();

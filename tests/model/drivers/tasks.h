@@ -146,10 +146,12 @@ leat_time leat__clock_now(void)
     return tasks_clock;
 }
 
-/* Each thread is a worker of its own, which runs its task. */
+/* Each thread that is not a plain one is a worker of its own, which runs its task. */
 struct leat__worker *leat__worker_current(void)
 {
-    return (struct leat__worker *)(void *)&faces[model_self()];
+    int self = model_self();
+
+    return selves[self].task ? (struct leat__worker *)(void *)&faces[self] : NULL;
 }
 
 struct leat__self *leat__self_of_thread(void)
