@@ -138,6 +138,7 @@ static inline struct leat__link *leat__deque_take_newest(struct leat__deque *deq
     struct leat__deque_ring *ring = load_relaxed(&deque->ring);
     struct leat__deque_slot *slot;
     struct leat__link *item;
+    char *soon;
 
     if (bottom <= top)
         return NULL;
@@ -146,7 +147,9 @@ static inline struct leat__link *leat__deque_take_newest(struct leat__deque *deq
     if (slot->tag != tag)
         return NULL;
     item = load_relaxed(&slot->item); /* relaxed: we wrote it */
-    __builtin_prefetch(load_relaxed(&leat__deque_slot(ring, bottom - 3)->item), 1); /* a hint */
+    soon = (char *)load_relaxed(&leat__deque_slot(ring, bottom - 3)->item); /* relaxed: a hint */
+    __builtin_prefetch(soon, 1);
+    __builtin_prefetch(soon + 64, 1); /* items of the runtime's are two cache lines */
     store_release(&deque->bottom, bottom); /* O1: a thief that reads this one must see the items */
     if (alone)
         return item;

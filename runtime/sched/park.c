@@ -131,7 +131,7 @@ struct leat__fiber *leat__take_fresh(const void *group)
 
     if (--worker->turns_left <= 0)
         return NULL;
-    item = leat__deque_take_newest(&worker->fresh, group, worker->sched->alone);
+    item = leat__deque_take_newest(&worker->fresh, group, worker->alone);
     return item ? leat__container_of(item, struct leat__fiber, link) : NULL;
 }
 
@@ -317,6 +317,19 @@ static void hand_in(struct leat__sched *sched, struct leat__fiber *fiber)
     fetch_sub_release(&sched->visitors, 1); /* pairs with the acquire in leat__sched_stop */
 }
 
+/* leat__enqueue for a new fiber of a worker's own, without what is rare. */
+static inline bool keep_new(struct leat__worker *worker, struct leat__fiber *fiber)
+{
+    if (fiber->special || fiber->stack)
+        return false;
+    worker->upcoming = NULL;
+    if (__builtin_expect(!leat__deque_push(&worker->fresh, &fiber->link, fiber->group), 0))
+        return false;
+    if (!worker->alone)
+        leat__offer(worker);
+    return true;
+}
+
 void leat__start(struct leat__fiber *fiber)
 {
     struct leat__worker *worker = leat__worker_current();
@@ -326,6 +339,8 @@ void leat__start(struct leat__fiber *fiber)
         set_state(fiber, LEAT__FIBER_QUEUED_NEW);
     if (!worker || worker->sched != sched)
         hand_in(sched, fiber);
+    else if (keep_new(worker, fiber))
+        return;
     else if (!(fiber->special & LEAT__FIBER_PINNED) || fiber->home == worker->face.index)
         leat__enqueue(worker, fiber);
     else

@@ -18,6 +18,7 @@
 #define CHUNK_BYTES     (64 * 1024)
 #define CHUNK_TASKS     (CHUNK_BYTES / sizeof(struct leat__task) - 1)
 #define MAGAZINE_BLOCKS 126 /* with its header, 1 KiB */
+#define PREFETCH        4   /* so many gets before its own a block is asked of the cache */
 
 struct leat__slab_chunk {
     alignas(128) struct leat__slab_chunk *next; /* constant, as all here, once it is in the list */
@@ -169,6 +170,12 @@ struct leat__task *leat__slab_get(struct leat__slabs *slabs, struct leat__worker
         } else {
             return refill(slabs, slab);
         }
+    }
+    if (__builtin_expect(loaded->count > PREFETCH, 1)) {
+        struct leat__task *soon = loaded->blocks[loaded->count - PREFETCH - 1];
+
+        __builtin_prefetch(soon, 1);
+        __builtin_prefetch((char *)soon + 64, 1);
     }
     return loaded->blocks[--loaded->count];
 }

@@ -33,17 +33,17 @@ static void end_root(struct leat__runtime *runtime, int result)
  * and the task counted out of its scope, before this returns. */
 static void run(struct leat__task *task, struct leat__fiber *fiber, bool here)
 {
-    struct leat__runtime *runtime = leat__sched_runtime(task->fiber.sched);
+    struct leat__worker *worker = leat__worker_current();
+    struct leat__runtime *runtime = leat__worker_runtime(worker);
     struct leat__scope *scope = task->fiber.group;
     struct leat__record *record = leat__task_record(task);
-    struct leat__worker *worker;
     struct leat__self self;
     int result;
 
     leat__self_init(&self, &task->waiter, task, scope);
     leat__self_sit(&self, here ? &self.own : fiber->stack->side);
     self.outer = here ? fiber->self : NULL;
-    self.began = leat__worker_looked(leat__worker_current());
+    self.began = leat__worker_looked(worker);
     store_relaxed(&self.locals, task->fiber.self); /* relaxed: nobody else sees the self yet */
     task->waiter.fiber = fiber;
     fiber->self = &self;
@@ -72,7 +72,10 @@ static void run(struct leat__task *task, struct leat__fiber *fiber, bool here)
         end_root(runtime, result);
         return;
     }
-    leat__scope_count_out(scope, here);
+    if (here && !scope->limit)
+        scope->spawned--; /* as leat__scope_count_out has it */
+    else
+        leat__scope_count_out(scope, here);
 }
 
 void leat__task_body(struct leat__fiber *fiber)
@@ -99,14 +102,15 @@ static void check_returned(const bool *returned)
  * child would find its parent's exception. */
 bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber)
 {
-    struct leat__runtime *runtime = leat__sched_runtime(host->sched);
+    struct leat__worker *worker = leat__worker_current();
+    const struct leat__runtime *runtime = leat__worker_runtime(worker);
     struct leat__self *self = host->self;
     int saved = errno;
 
     bool returned __attribute__((cleanup(check_returned))) = true;
 
     if (leat__stack_left(host->stack) < runtime->stack_bytes ||
-        leat__worker_in_catch(leat__worker_current()))
+        leat__worker_in_catch(worker))
         return false;
     store_relaxed(&fiber->state, LEAT__FIBER_RUNNING); /* relaxed: see fiber.h */
     returned = false;
