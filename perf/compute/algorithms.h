@@ -124,7 +124,7 @@ template <size_t N>
     for (int i = 0; i < args.samples; i++) {
         if (strcmp(args.question, "idle") == 0) {
             warm_up();
-            usleep(20000);
+            usleep(100000);
             int64_t start = perf_cpu_ns();
             usleep(1000000);
             perf_sample(static_cast<double>(perf_cpu_ns() - start) / 1e6);

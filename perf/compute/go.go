@@ -327,7 +327,7 @@ func measureMerge(samples int) {
 func measureIdle(samples int) {
 	for i := 0; i < samples; i++ {
 		fib(20)
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond)
 		start := cpuMs()
 		time.Sleep(time.Second)
 		sample(cpuMs() - start)

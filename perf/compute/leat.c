@@ -355,7 +355,7 @@ static void measure_idle(const struct perf_args *args)
         int64_t start;
 
         run_fib();
-        pause_for(20 * LEAT_MSEC);
+        pause_for(100 * LEAT_MSEC);
         start = perf_cpu_ns();
         pause_for(LEAT_SEC);
         perf_sample((double)(perf_cpu_ns() - start) / 1e6);

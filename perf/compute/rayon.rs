@@ -270,7 +270,7 @@ fn cpu_ms() -> f64 {
 fn idle(args: &helper::Args, pool: &ThreadPool) {
     for _ in 0..args.samples {
         pool.install(|| fib(25));
-        std::thread::sleep(Duration::from_millis(20));
+        std::thread::sleep(Duration::from_millis(100));
         let start = cpu_ms();
         std::thread::sleep(Duration::from_secs(1));
         helper::sample(cpu_ms() - start);

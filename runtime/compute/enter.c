@@ -42,10 +42,10 @@ static int run_handover(void *arg)
     return handover->fn(leat__lane_of(leat__ctx_current()), handover->arg);
 }
 
-/* On a plain thread that does not compute yet. NULL: there is no pool. */
-static int run_plain(struct leat__compute *pool, leat__compute_fn *fn, void *arg)
+/* On a plain thread that does not compute yet, with the lane of a guest, or NULL: none was had. */
+static int run_plain(struct leat__compute *pool, struct leat__lane *guest, leat__compute_fn *fn,
+                     void *arg)
 {
-    struct leat__lane *guest = pool ? leat__compute_enter(pool) : NULL;
     struct leat__lane serial;
     struct leat__lane *lane = guest;
     int result;
@@ -67,7 +67,7 @@ static int run_in(struct leat__compute *pool, leat__compute_fn *fn, void *arg)
     struct leat__worker *worker = leat__worker_current();
 
     if (!worker)
-        return run_plain(pool, fn, arg);
+        return run_plain(pool, pool ? leat__compute_enter(pool) : NULL, fn, arg);
     leat__probe_count(&leat__worker_probe(worker)->compute_calls);
     return leat__compute_call(pool, run_handover, &(struct handover){ fn, arg });
 }
@@ -197,15 +197,16 @@ void leat_posted_wait(struct leat_posted *posted)
     struct leat__post *post = post_of(posted);
     struct leat_runtime *handle = post->runtime;
 
-    if (leat__compute_withdraw(post->pool, post)) {
-        struct leat_ctx *ctx = leat__ctx_current();
+    if (!leat__job_ended(&posted->job)) {
+        struct leat_ctx *ctx = leat__ctx_current(); /* the thread has begun to compute since */
+        struct leat__lane *guest = NULL;
 
-        if (ctx) /* the thread has begun to compute since it posted */
+        if (!leat__compute_withdraw(post->pool, post, ctx ? NULL : &guest))
+            leat__job_await(&posted->job);
+        else if (ctx)
             (void)run_on(leat__lane_of(ctx), run_posted, &posted->job);
         else
-            (void)run_plain(post->pool, run_posted, &posted->job);
-    } else {
-        leat__job_await(&posted->job);
+            (void)run_plain(post->pool, guest, run_posted, &posted->job);
     }
     leat__runtime_leave(handle);
 }

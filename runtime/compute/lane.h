@@ -68,6 +68,12 @@ void leat__lane_init_serial(struct leat__lane *lane);
  * that was taken, NULL without. */
 struct leat_job *leat__lane_steal(struct leat__lane *lane);
 
+/* Has a job ended that was forked, or posted? Then what it did is seen. */
+static inline bool leat__job_ended(struct leat_job *job)
+{
+    return load_acquire(leat__job_state(job)) & LEAT__JOB_DONE; /* fork.c, O1: pairs with end's */
+}
+
 /* Wait, on a thread that does not help, for the end of a job. */
 void leat__job_await(struct leat_job *job);
 

@@ -262,19 +262,15 @@ static int push(struct leat__compute *pool, struct leat__list *queue, struct lea
     return 0;
 }
 
+/* With the lock: out of the queue, if it is there. */
 static bool take_back(struct leat__compute *pool, struct leat__list *node)
 {
-    bool queued;
-
-    leat__lock(&pool->lock);
-    queued = leat__list_linked(node);
-    if (queued) {
-        leat__list_remove(node);
-        /* relaxed, load and store: written under the lock, a hint outside */
-        store_relaxed(&pool->queued, load_relaxed(&pool->queued) - 1);
-    }
-    leat__unlock(&pool->lock);
-    return queued;
+    if (!leat__list_linked(node))
+        return false;
+    leat__list_remove(node);
+    /* relaxed, load and store: written under the lock, a hint outside */
+    store_relaxed(&pool->queued, load_relaxed(&pool->queued) - 1);
+    return true;
 }
 
 static int submit(struct leat__offload_pool *port, struct leat__offload *call)
@@ -286,7 +282,13 @@ static int submit(struct leat__offload_pool *port, struct leat__offload *call)
 
 static bool withdraw(struct leat__offload_pool *port, struct leat__offload *call)
 {
-    return take_back(leat__container_of(port, struct leat__compute, port), &call->node);
+    struct leat__compute *pool = leat__container_of(port, struct leat__compute, port);
+    bool queued;
+
+    leat__lock(&pool->lock);
+    queued = take_back(pool, &call->node);
+    leat__unlock(&pool->lock);
+    return queued;
 }
 
 int leat__compute_call(struct leat__compute *pool, int (*fn)(void *arg), void *arg)
@@ -299,18 +301,13 @@ int leat__compute_post(struct leat__compute *pool, struct leat__post *post)
     return push(pool, &pool->posts, &post->node);
 }
 
-bool leat__compute_withdraw(struct leat__compute *pool, struct leat__post *post)
-{
-    return take_back(pool, &post->node);
-}
-
 /* ---- guests ---- */
 
-struct leat__lane *leat__compute_enter(struct leat__compute *pool)
+/* With the lock. */
+static struct leat__lane *enter(struct leat__compute *pool)
 {
     struct leat__lane *lane = NULL;
 
-    leat__lock(&pool->lock);
     if (pool->guest_lanes_free > 0)
         lane = pool->guest_lane[--pool->guest_lanes_free];
     else if (pool->guest_lanes < LEAT__GUESTS && ++pool->guest_lanes)
@@ -320,8 +317,30 @@ struct leat__lane *leat__compute_enter(struct leat__compute *pool)
         pool->guests++;
         leat__compute_want(pool);
     }
+    return lane;
+}
+
+struct leat__lane *leat__compute_enter(struct leat__compute *pool)
+{
+    struct leat__lane *lane;
+
+    leat__lock(&pool->lock);
+    lane = enter(pool);
     leat__unlock(&pool->lock);
     return lane;
+}
+
+bool leat__compute_withdraw(struct leat__compute *pool, struct leat__post *post,
+                            struct leat__lane **lane)
+{
+    bool queued;
+
+    leat__lock(&pool->lock);
+    queued = take_back(pool, &post->node);
+    if (queued && lane)
+        *lane = enter(pool);
+    leat__unlock(&pool->lock);
+    return queued;
 }
 
 void leat__compute_leave(struct leat__compute *pool, struct leat__lane *lane)

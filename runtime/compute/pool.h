@@ -35,7 +35,11 @@ struct leat__post {
 /* Queue the post: a thread of the pool will run its job and end it, unless withdraw gets it back.
  * Returns 0, -EPIPE once the pool was stopped, or -EAGAIN when there is no thread. */
 int leat__compute_post(struct leat__compute *pool, struct leat__post *post);
-bool leat__compute_withdraw(struct leat__compute *pool, struct leat__post *post);
+
+/* Take the post back: false when a thread has it. `lane`: take a guest's with it, as enter does,
+ * under the same lock; NULL: the caller has one. */
+bool leat__compute_withdraw(struct leat__compute *pool, struct leat__post *post,
+                            struct leat__lane **lane);
 
 /* A plain thread that computes itself: a lane for as long, so that the pool can help. NULL: there
  * is none left, or no memory. */
