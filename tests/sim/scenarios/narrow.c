@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* Moments that last for a few instructions: who leaves while it is counted, called or walked over.
+ * Each round brings a few tasks to one such moment, and there are many rounds. */
+#include "sim/scenarios/scenario.h"
+
+#define ROUNDS_MAX 32
+
+static uint32_t rounds_of_this_seed(void)
+{
+    return 1 + leat_sim_size() * (ROUNDS_MAX - 1) / 100;
+}
+
+/* For this many others' steps, about: in time, or none. */
+static void hesitate(void)
+{
+    for (uint32_t i = leat_sim_choose(12); i > 0; i--)
+        leat_sim_point();
+    if (leat_sim_choose(4) == 0)
+        leat_yield();
+}
+
+/* ---- two meet at a barrier, and one is cancelled on its way: both pass, or neither ---- */
+
+static struct leat_barrier barrier;
+static int passes[2];
+
+static int meets(void *arg)
+{
+    uint32_t me = (uint32_t)(uintptr_t)arg;
+    LEAT_LIMIT(me == 0 ? LONG : LEAT_MSEC);
+
+    hesitate();
+    passes[me] = leat_barrier_wait(&barrier);
+    return 0;
+}
+
+SCENARIO(meetings)
+{
+    for (uint32_t i = rounds_of_this_seed(); i > 0; i--) {
+        struct leat_task first;
+        LEAT_SCOPE(scope);
+
+        leat_barrier_init(&barrier, 2);
+        leat_sim_expect(leat_spawn_handle(&scope, &first, meets, NULL, NULL) == 0);
+        leat_sim_expect(leat_spawn(&scope, meets, (void *)1) == 0);
+        hesitate();
+        if (leat_sim_choose(2))
+            leat_yield();
+        leat_sim_expect(leat_task_cancel(first) == 0);
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+        leat_sim_expect((passes[0] >= 0) == (passes[1] >= 0));
+        leat_sim_expect(passes[0] >= 0 || passes[0] == -ECANCELED);
+    }
+}
+
+/* ---- a signal is not lost on one whose time is up: who has none to lose gets it ---- */
+
+static struct {
+    struct leat_mutex     mutex;
+    struct leat_condition called;
+    uint32_t              waiting;
+    int                   patient;
+} call;
+
+static int waits_a_little(void *arg)
+{
+    int err;
+
+    (void)arg;
+    leat_sim_expect(leat_mutex_lock(&call.mutex) == 0);
+    call.waiting++;
+    {
+        LEAT_LIMIT((leat_time)(1 + leat_sim_choose(100)) * LEAT_USEC);
+
+        err = leat_condition_wait(&call.called, &call.mutex);
+    }
+    leat_sim_expect(err == 0 || err == -ETIMEDOUT);
+    if (err == 0)
+        leat_condition_signal(&call.called); /* it was the other's, then */
+    leat_mutex_unlock(&call.mutex);
+    return 0;
+}
+
+static int waits_for_long(void *arg)
+{
+    LEAT_LIMIT(LEAT_HOUR);
+
+    (void)arg;
+    leat_sim_expect(leat_mutex_lock(&call.mutex) == 0);
+    call.waiting++;
+    call.patient = leat_condition_wait(&call.called, &call.mutex);
+    leat_mutex_unlock(&call.mutex);
+    return 0;
+}
+
+static void wait_for_waiters(uint32_t count)
+{
+    bool there = false;
+
+    while (!there) {
+        leat_sim_expect(leat_mutex_lock(&call.mutex) == 0);
+        there = call.waiting == count;
+        leat_mutex_unlock(&call.mutex);
+        if (!there)
+            leat_yield();
+    }
+}
+
+SCENARIO(signals)
+{
+    for (uint32_t i = rounds_of_this_seed(); i > 0; i--) {
+        uint32_t hasty = 1 + leat_sim_choose(4);
+        LEAT_SCOPE(scope);
+
+        memset(&call, 0, sizeof call);
+        for (uint32_t k = 0; k < hasty; k++)
+            leat_sim_expect(leat_spawn(&scope, waits_a_little, NULL) == 0);
+        wait_for_waiters(hasty);
+        leat_sim_expect(leat_spawn(&scope, waits_for_long, NULL) == 0);
+        wait_for_waiters(hasty + 1);
+        (void)leat_sleep((leat_time)leat_sim_choose(100) * LEAT_USEC);
+        leat_condition_signal(&call.called);
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+        leat_sim_expect(call.patient == 0);
+    }
+}
+
+/* ---- a cancel walks over a scope that opens, waits, ends, and whose memory then is another's ---- */
+
+static struct leat_scope boxes[ROUNDS_MAX];
+
+static int sleeps_shortly(void *arg)
+{
+    (void)arg;
+    return leat_sleep((leat_time)leat_sim_choose(50) * LEAT_USEC);
+}
+
+static int lives_in_a_box(void *arg)
+{
+    struct leat_scope *box = arg;
+    struct leat_ended ended;
+    uint32_t got = 0, spawned = 0, wanted = leat_sim_choose(3);
+
+    leat_sim_expect(leat_scope_open(box, LEAT_SCOPE_OPTIONS(.keep = true)) == 0);
+    for (; spawned < wanted; spawned++)
+        leat_sim_expect(leat_spawn(box, sleeps_shortly, NULL) == 0);
+    leat_shield();
+    while (leat_scope_next(box, &ended) == 0)
+        got++;
+    leat_unshield();
+    leat_sim_expect(got == spawned);
+    (void)leat_scope_close(box);
+    bury(box, sizeof *box);
+    return 0;
+}
+
+/* As above, but inside of a scope that lies in the box, and without a shield. */
+static int enters_a_box(void *arg)
+{
+    struct leat_scope *box = arg;
+    struct leat_ended ended;
+    uint32_t got = 0, spawned = 0, wanted = 1 + leat_sim_choose(2);
+    int err;
+
+    leat_scope_enter(box, LEAT_SCOPE_OPTIONS(.keep = true));
+    for (; spawned < wanted; spawned++)
+        if (leat_spawn(box, sleeps_shortly, NULL) != 0)
+            break;
+    do {
+        err = leat_scope_next(box, &ended);
+        got += err == 0;
+    } while (err == 0);
+    leat_sim_expect(err == -ECANCELED || (err == -ENODATA && got == spawned));
+    (void)leat_scope_join(box);
+    bury(box, sizeof *box);
+    return 0;
+}
+
+SCENARIO(walks)
+{
+    uint32_t rounds = rounds_of_this_seed();
+
+    for (uint32_t i = 0; i < rounds; i++) {
+        struct leat_task task;
+        LEAT_SCOPE(scope);
+
+        leat_sim_expect(leat_spawn_handle(&scope, &task,
+                                          leat_sim_choose(2) ? lives_in_a_box : enters_a_box,
+                                          &boxes[i], NULL) == 0);
+        if (leat_sim_choose(2))
+            dwell();
+        hesitate();
+        if (leat_sim_choose(3) == 0)
+            leat_scope_cancel(&scope);
+        else
+            (void)leat_task_cancel(task);
+        (void)leat_scope_join(&scope);
+    }
+    leat_sim_expect(is_at_rest(boxes, rounds * sizeof boxes[0]));
+}
+
+/* ---- results are handed out while more is spawned, so that records are used again ---- */
+
+#define RESULTS_MAX 200
+
+static struct leat_scope shop;
+static uint32_t handed_out[RESULTS_MAX], orders;
+static bool closing;
+
+static int takes_an_order(void *arg)
+{
+    hesitate();
+    return (int)(uintptr_t)arg;
+}
+
+static int collects(void *arg)
+{
+    struct leat_ended ended;
+
+    (void)arg;
+    for (;;) {
+        int err = leat_scope_next(&shop, &ended);
+
+        leat_sim_expect(err == 0 || err == -ENODATA);
+        if (err == 0) {
+            leat_sim_expect(ended.result == (int)(uintptr_t)ended.arg);
+            leat_sim_expect(handed_out[ended.result]++ == 0);
+        } else if (closing) {
+            return 0;
+        } else {
+            leat_yield();
+        }
+    }
+}
+
+SCENARIO(orders)
+{
+    uint32_t collectors = 1 + leat_sim_choose(3);
+
+    memset(handed_out, 0, sizeof handed_out);
+    orders = 2 * leat_sim_size();
+    closing = false;
+    leat_sim_expect(leat_scope_open(&shop, LEAT_SCOPE_OPTIONS(.keep = true)) == 0);
+    {
+        LEAT_SCOPE(scope);
+
+        for (uint32_t i = 0; i < collectors; i++)
+            leat_sim_expect(leat_spawn(&scope, collects, NULL) == 0);
+        for (uintptr_t i = 0; i < orders; i++) {
+            leat_sim_expect(leat_spawn(&shop, takes_an_order, (void *)i) == 0);
+            if (leat_sim_choose(2))
+                leat_yield();
+        }
+        closing = true;
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+    }
+    leat_sim_expect(leat_scope_close(&shop) == 0);
+    for (uint32_t i = 0; i < orders; i++)
+        leat_sim_expect(handed_out[i] == 1);
+}
