@@ -101,6 +101,41 @@ SCENARIO_OF(work_behind_a_hog, .seeds = 200,
         leat_sim_expect(longest < PATIENCE);
 }
 
+/* ---- and likewise where those who came for it become hogs themselves ---- */
+
+static uint32_t asked, chain;
+
+static int hogs_and_calls_another(void *arg)
+{
+    uint32_t left = (uint32_t)(uintptr_t)arg;
+    LEAT_SCOPE(scope);
+
+    for (uint32_t i = 1 + leat_sim_choose(3); i > 0 && asked < 101; i--) {
+        asked_at[asked] = leat_now();
+        (void)leat_spawn(&scope, answers, (void *)(uintptr_t)asked++);
+    }
+    if (left > 1)
+        (void)leat_spawn(&scope, hogs_and_calls_another, (void *)(uintptr_t)(left - 1));
+    leat_sim_compute(2 * PATIENCE);
+    return leat_scope_join(&scope);
+}
+
+SCENARIO_OF(hogs_in_a_chain, .seeds = 200, .with = "strategy=0,interval=2,tick=50")
+{
+    ended = asked = 0;
+    longest = 0;
+    chain = 1 + leat_sim_choose(4);
+    if (chain >= worker_count())
+        chain = worker_count() > 1 ? worker_count() - 1 : 1;
+    LEAT_SCOPE(scope);
+    (void)leat_sleep((leat_time)leat_sim_choose(3) * LEAT_MSEC);
+    leat_sim_expect(leat_spawn(&scope, hogs_and_calls_another, (void *)(uintptr_t)chain) == 0);
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+    leat_sim_expect(ended == asked);
+    if (worker_count() > chain)
+        leat_sim_expect(longest < PATIENCE);
+}
+
 /* ---- pinned tasks stay where they are ---- */
 
 static int pinned_visits(void *arg)

@@ -162,15 +162,19 @@ static int enters_a_box(void *arg)
     uint32_t got = 0, spawned = 0, wanted = 1 + leat_sim_choose(2);
     int err;
 
-    leat_scope_enter(box, LEAT_SCOPE_OPTIONS(.keep = true));
+    leat_time deadline = leat_sim_choose(2) ? leat_after(leat_sim_choose(50) * LEAT_USEC) : 0;
+
+    leat_scope_enter(box, LEAT_SCOPE_OPTIONS(.keep = true, .deadline = deadline));
     for (; spawned < wanted; spawned++)
         if (leat_spawn(box, sleeps_shortly, NULL) != 0)
             break;
+    hesitate(); /* they sleep by now, and we have not waited yet */
     do {
         err = leat_scope_next(box, &ended);
         got += err == 0;
     } while (err == 0);
-    leat_sim_expect(err == -ECANCELED || (err == -ENODATA && got == spawned));
+    leat_sim_expect(err == -ECANCELED || (err == -ETIMEDOUT && deadline) ||
+                    (err == -ENODATA && got == spawned));
     (void)leat_scope_join(box);
     bury(box, sizeof *box);
     return 0;
@@ -184,16 +188,20 @@ SCENARIO(walks)
         struct leat_task task;
         LEAT_SCOPE(scope);
 
-        leat_sim_expect(leat_spawn_handle(&scope, &task,
-                                          leat_sim_choose(2) ? lives_in_a_box : enters_a_box,
-                                          &boxes[i], NULL) == 0);
+        leat_task_fn *fn = leat_sim_choose(2) ? lives_in_a_box : enters_a_box;
+        bool by_handle = leat_sim_choose(2);
+
+        if (by_handle)
+            leat_sim_expect(leat_spawn_handle(&scope, &task, fn, &boxes[i], NULL) == 0);
+        else
+            leat_sim_expect(leat_spawn(&scope, fn, &boxes[i]) == 0);
         if (leat_sim_choose(2))
             dwell();
         hesitate();
-        if (leat_sim_choose(3) == 0)
-            leat_scope_cancel(&scope);
-        else
+        if (by_handle)
             (void)leat_task_cancel(task);
+        else
+            leat_scope_cancel(&scope);
         (void)leat_scope_join(&scope);
     }
     leat_sim_expect(is_at_rest(boxes, rounds * sizeof boxes[0]));
