@@ -125,7 +125,7 @@ SCENARIO(signals)
     }
 }
 
-/* ---- a cancel walks over a scope that opens, waits, ends, and whose memory then is another's ---- */
+/* ---- a cancel walks over a scope that ends, and whose memory then is another's ---- */
 
 static struct leat_scope boxes[ROUNDS_MAX];
 
