@@ -13,21 +13,17 @@
 #define LEAT_CHAN_ALONE_H
 
 #include "chan/chan.h"
-#include "sched/sched.h"
+#include "sched/quick.h"
 #include "task/late.h"
 
-struct leat__alone_wait {
-    struct leat__late    late;
-    struct leat__inside *inside;
-};
-
-static bool leat__alone_commit(struct leat__fiber *fiber, void *arg)
+/* Its argument is the generation: all else is found from the fiber, and nothing is kept for it. */
+static bool leat__alone_commit(struct leat__fiber *fiber, void *generation)
 {
-    struct leat__alone_wait wait = *(const struct leat__alone_wait *)arg;
-    bool parked = leat__late_commit(&wait.late);
+    const struct leat__self *self = fiber->self; /* the waiter's frame: read before it is open */
+    struct leat__late late = { self->waiter, self->scope, (uintptr_t)generation };
+    bool parked = leat__late_commit(&late);
 
-    (void)fiber;
-    leat__bias_leave(wait.inside);
+    leat__bias_leave(leat__worker_face(leat__worker_current())->inside);
     return parked;
 }
 
@@ -42,6 +38,20 @@ static inline void leat__alone_unmark(struct leat_chan *chan, uint32_t flag)
     store_relaxed(&chan->waiting, load_relaxed(&chan->waiting) & ~flag);
 }
 
+/* Take the first off the list. */
+static inline void leat__alone_unlist(struct leat_chan *chan, struct leat__waitlist *list,
+                                      uint32_t flag, struct leat__waitnode *node)
+{
+    list->first = node->next;
+    node->linked = false;
+    if (node->next) {
+        node->next->prev = NULL;
+    } else {
+        list->last = NULL;
+        leat__alone_unmark(chan, flag);
+    }
+}
+
 /* Claim the first of a list: off it, and to be woken by the caller. NULL: it has none. */
 static inline struct leat__waitnode *leat__alone_claim(struct leat_chan *chan,
                                                        struct leat__waitlist *list, uint32_t flag)
@@ -52,15 +62,8 @@ static inline struct leat__waitnode *leat__alone_claim(struct leat_chan *chan,
         node = list->first;
         if (!node)
             return NULL;
-        list->first = node->next;
-        node->linked = false;
-        if (node->next) {
-            node->next->prev = NULL;
-        } else {
-            list->last = NULL;
-            leat__alone_unmark(chan, flag);
-        }
-    } while (__builtin_expect(!leat__waitnode_claim(node), 0));
+        leat__alone_unlist(chan, list, flag, node);
+    } while (__builtin_expect(!leat__late_claim(node), 0));
     return node;
 }
 
@@ -73,12 +76,14 @@ static inline void leat__alone_wake(struct leat__worker *worker, struct leat__wa
 }
 
 /* Nobody can serve the caller: it is listed, and parks until somebody has. */
-static inline int leat__alone_wait(struct leat_chan *chan, struct leat__worker *worker,
-                                   struct leat__self *self, struct leat__waitlist *list,
-                                   uint32_t flag, void *data, const struct leat__reason *reason)
+static inline __attribute__((always_inline)) int
+leat__alone_wait(struct leat_chan *chan, struct leat__worker *worker, struct leat__self *self,
+                 uint32_t flag, void *data, const struct leat__reason *reason)
 {
-    struct leat__alone_wait wait;
+    struct leat__waitlist *list =
+        flag == LEAT__CHAN_RECEIVERS ? &chan->receivers : &chan->senders;
     struct leat__waitnode node;
+    struct leat__late late;
     enum leat__cause cause;
 
     if (__builtin_expect(!leat__wait_may_be_late(self), 0)) {
@@ -86,16 +91,15 @@ static inline int leat__alone_wait(struct leat_chan *chan, struct leat__worker *
         return -EAGAIN;
     }
     leat__check(!chan->spsc || leat__waitlist_empty(list), LEAT__SINGLE_BUG);
-    leat__late_begin(&wait.late, self, worker);
-    wait.inside = leat__worker_face(worker)->inside;
-    node.ticket = leat__late_ticket(&wait.late);
+    leat__late_begin(&late, self, worker);
+    node.ticket = leat__late_ticket(&late);
     node.data = data;
     node.result = 0;
     node.won = false;
     node.linked = true;
     node.next = NULL;
     node.prev = list->last;
-    if (list->last) {
+    if (__builtin_expect(list->last != NULL, 0)) {
         list->last->next = &node;
     } else {
         list->first = &node;
@@ -103,7 +107,7 @@ static inline int leat__alone_wait(struct leat_chan *chan, struct leat__worker *
     }
     list->last = &node;
     leat__self_reason(self, reason, chan->name);
-    leat__park_on(worker, leat__alone_commit, &wait);
+    leat__park_quick(worker, leat__alone_commit, (void *)(uintptr_t)late.generation);
     cause = leat__late_end(self);
     if (__builtin_expect(cause == LEAT__CAUSE_EVENT, 1))
         return node.result; /* the channel may be gone */
@@ -161,6 +165,28 @@ static inline int leat__alone_refill(struct leat_chan *chan, struct leat__worker
     if (waiter)
         leat__alone_wake(worker, waiter);
     return 0;
+}
+
+/* The same where it is one path without a call, which most are: a word, and a receiver
+ * that nobody else is after. Returns who is to be readied, the caller being out, or NULL: nothing
+ * was done, and the caller still is inside. */
+static inline __attribute__((always_inline)) struct leat__fiber *
+leat__alone_hand_over_quick(struct leat_chan *chan, struct leat__worker *worker,
+                            const void *element)
+{
+    struct leat__waitnode *node = chan->receivers.first;
+    struct leat__fiber *fiber;
+
+    if (__builtin_expect(!node || !leat__alone_is_empty(chan) ||
+                         /* relaxed: nobody else is there */
+                         load_relaxed(&chan->waiting) & LEAT__CHAN_ANY || !leat__late_take(node), 0))
+        return NULL;
+    leat__alone_unlist(chan, &chan->receivers, LEAT__CHAN_RECEIVERS, node);
+    leat__ring_copy_word(node->data, element, chan->ring.bytes);
+    chan->handed++;
+    fiber = node->ticket.waiter->fiber;
+    leat__bias_leave(leat__worker_face(worker)->inside);
+    return fiber;
 }
 
 /* Take the element of a sender that waits, without capacity. */

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Sending and receiving: what a program calls, on top of chan.c's turns. */
+/* Sending and receiving: what a program calls, on top of chan.c's turns.
+ * (long because each path has a sending and a receiving half, side by side) */
 #include "base/check.h"
 #include "chan/alone.h"
 #include "chan/chan.h"
+#include "platform/jump_return.h"
 #include "sched/sched.h"
 #include "task/self.h"
 
@@ -272,76 +274,131 @@ static bool may_give_way(const struct leat_chan *chan, struct leat__self *self)
     return true;
 }
 
-/* There is no room, or somebody waits. */
+/* What the calls that programs make go on with, by a jump: so there is one frame above the
+ * program's, whose name in a report says which call it was. Those that wait return by a jump as
+ * well: they were called on another stack (platform/jump_return.h). */
+LEAT__JUMP_RETURN __attribute__((noinline)) static int
+send_waits(struct leat_chan *chan, const void *element, struct leat__worker *worker,
+           struct leat__self *self) __asm__("leat_chan_send.waits");
+LEAT__JUMP_RETURN __attribute__((noinline)) static int
+recv_waits(struct leat_chan *chan, void *element, struct leat__worker *worker,
+           struct leat__self *self) __asm__("leat_chan_recv.waits");
+static __attribute__((noinline)) int send_alone_any(struct leat_chan *chan, const void *element,
+                                                    struct leat__worker *worker,
+                                                    struct leat__self *self)
+    __asm__("leat_chan_send.any");
 static __attribute__((noinline)) int send_alone(struct leat_chan *chan, const void *element,
                                                 struct leat__worker *worker,
                                                 struct leat__self *self)
+    __asm__("leat_chan_send.alone");
+static __attribute__((noinline)) int recv_alone(struct leat_chan *chan, void *element,
+                                                struct leat__worker *worker,
+                                                struct leat__self *self)
+    __asm__("leat_chan_recv.alone");
+
+/* Behind a call: it is no tail call, so that reports of who waits show what the program called. */
+static inline void keep_frame(void)
+{
+    __asm__ volatile("");
+}
+
+static int send_waits(struct leat_chan *chan, const void *element, struct leat__worker *worker,
+                      struct leat__self *self)
+{
+    int err = leat__alone_wait(chan, worker, self, LEAT__CHAN_SENDERS,
+                               (void *)(uintptr_t)element, &sending);
+
+    if (__builtin_expect(err == -EAGAIN, 0)) {
+        err = send_slow(chan, element, true);
+        keep_frame();
+    }
+    return err;
+}
+
+static int recv_waits(struct leat_chan *chan, void *element, struct leat__worker *worker,
+                      struct leat__self *self)
+{
+    int err = leat__alone_wait(chan, worker, self, LEAT__CHAN_RECEIVERS, element, &receiving);
+
+    if (__builtin_expect(err == -EAGAIN, 0)) {
+        err = recv_slow(chan, element, true);
+        keep_frame();
+    }
+    return err;
+}
+
+/* There is no room, or somebody waits, or the elements are no words. */
+static int send_alone_any(struct leat_chan *chan, const void *element, struct leat__worker *worker,
+                          struct leat__self *self)
 {
     int err = -EAGAIN;
 
     /* relaxed: nobody else is there */
     if (load_relaxed(&chan->waiting) & LEAT__CHAN_RECEIVERS) {
         err = leat__alone_hand_over(chan, worker, element);
-    } else if (!chan->closed && (chan->ring.capacity == 0 || leat__ring_is_full(&chan->ring))) {
-        if (may_give_way(chan, self)) {
-            leat__bias_leave(leat__worker_face(worker)->inside);
-            return send_any(chan, element, true);
-        }
-        err = leat__alone_wait(chan, worker, self, &chan->senders, LEAT__CHAN_SENDERS,
-                               (void *)(uintptr_t)element, &sending);
     } else {
+        if (is_quick(chan, LEAT__CHAN_ANY))
+            err = leat__ring_push_alone(&chan->ring, element, leat__ring_copy);
+        if (err && !chan->closed &&
+            (chan->ring.capacity == 0 || leat__ring_is_full(&chan->ring))) {
+            if (!may_give_way(chan, self))
+                return send_waits(chan, element, worker, self);
+            leat__bias_leave(leat__worker_face(worker)->inside);
+            err = send_any(chan, element, true);
+            keep_frame();
+            return err;
+        }
         leat__bias_leave(leat__worker_face(worker)->inside);
     }
-    return __builtin_expect(err == -EAGAIN, 0) ? send_slow(chan, element, true) : err;
+    if (__builtin_expect(err && err != -EPIPE, 0)) {
+        err = send_slow(chan, element, true);
+        keep_frame();
+    }
+    return err;
 }
 
-/* There is nothing to take, or somebody waits. */
-static __attribute__((noinline)) int recv_alone(struct leat_chan *chan, void *element,
-                                                struct leat__worker *worker,
-                                                struct leat__self *self)
+static __attribute__((noinline)) int ready(struct leat__worker *worker, struct leat__fiber *fiber)
+{
+    leat__ready_on(worker, fiber);
+    return 0;
+}
+
+static int send_alone(struct leat_chan *chan, const void *element, struct leat__worker *worker,
+                      struct leat__self *self)
+{
+    struct leat__fiber *fiber = leat__alone_hand_over_quick(chan, worker, element);
+
+    if (__builtin_expect(!fiber, 0))
+        return send_alone_any(chan, element, worker, self);
+    return leat__ready_quick(worker, fiber) ? 0 : ready(worker, fiber);
+}
+
+/* There is nothing to take, or somebody waits, or the elements are no words. */
+static int recv_alone(struct leat_chan *chan, void *element, struct leat__worker *worker,
+                      struct leat__self *self)
 {
     int err = -EAGAIN;
 
-    if (chan->ring.capacity == 0 && !leat__waitlist_empty(&chan->senders)) {
-        err = leat__alone_fetch(chan, worker, element);
-    } else if (!leat__waitlist_empty(&chan->senders)) {
-        err = leat__alone_refill(chan, worker, element);
+    if (!leat__waitlist_empty(&chan->senders)) {
+        err = chan->ring.capacity == 0 ? leat__alone_fetch(chan, worker, element)
+                                       : leat__alone_refill(chan, worker, element);
     } else if (leat__alone_is_empty(chan)) {
-        if (may_give_way(chan, self)) {
-            leat__bias_leave(leat__worker_face(worker)->inside);
-            return recv_any(chan, element, true);
-        }
-        err = leat__alone_wait(chan, worker, self, &chan->receivers, LEAT__CHAN_RECEIVERS, element,
-                               &receiving);
+        if (!may_give_way(chan, self))
+            return recv_waits(chan, element, worker, self);
+        leat__bias_leave(leat__worker_face(worker)->inside);
+        err = recv_any(chan, element, true);
+        keep_frame();
+        return err;
     } else {
+        if (is_quick(chan, LEAT__CHAN_ANY))
+            err = leat__ring_pop_alone(&chan->ring, element, leat__ring_copy);
         leat__bias_leave(leat__worker_face(worker)->inside);
     }
-    return __builtin_expect(err == -EAGAIN, 0) ? recv_slow(chan, element, true) : err;
-}
-
-/* The elements are no words; or one of the above. */
-static __attribute__((noinline)) int send_alone_any(struct leat_chan *chan, const void *element)
-{
-    struct leat__worker *worker = leat__worker_current();
-
-    if (is_quick(chan, LEAT__CHAN_ANY) &&
-        leat__ring_push_alone(&chan->ring, element, leat__ring_copy) == 0) {
-        leat__bias_leave(leat__worker_face(worker)->inside);
-        return 0;
+    if (__builtin_expect(err && err != -EPIPE, 0)) {
+        err = recv_slow(chan, element, true);
+        keep_frame();
     }
-    return send_alone(chan, element, worker, leat__worker_face(worker)->running->self);
-}
-
-static __attribute__((noinline)) int recv_alone_any(struct leat_chan *chan, void *element)
-{
-    struct leat__worker *worker = leat__worker_current();
-
-    if (is_quick(chan, LEAT__CHAN_ANY) &&
-        leat__ring_pop_alone(&chan->ring, element, leat__ring_copy) == 0) {
-        leat__bias_leave(leat__worker_face(worker)->inside);
-        return 0;
-    }
-    return recv_alone(chan, element, worker, leat__worker_face(worker)->running->self);
+    return err;
 }
 
 /* ---- what programs call ---- */
@@ -349,12 +406,6 @@ static __attribute__((noinline)) int recv_alone_any(struct leat_chan *chan, void
 /* A caller's object, whose size the compiler may know under LTO: it would warn of copies of other
  * sizes. */
 #define HIDE(pointer) __asm__("" : "+r"(pointer))
-
-/* Behind a call: it is no tail call, so that reports of who waits show what the program called. */
-static inline void keep_frame(void)
-{
-    __asm__ volatile("");
-}
 
 /* Not alone, or not on a fiber, or the scopes have ended, or the budget is spent. */
 static __attribute__((noinline)) int send_any(struct leat_chan *chan, const void *element,
@@ -413,10 +464,9 @@ int leat_chan_send(struct leat_chan *chan, const void *element)
             leat__bias_leave(inside);
             return 0;
         }
-        err = send_alone_any(chan, element);
-    } else {
-        err = send_any(chan, element, true);
+        return send_alone(chan, element, worker, fiber->self);
     }
+    err = send_any(chan, element, true);
     keep_frame();
     return err;
 }
@@ -436,10 +486,9 @@ int leat_chan_recv(struct leat_chan *chan, void *element)
             leat__bias_leave(inside);
             return 0;
         }
-        err = recv_alone_any(chan, element);
-    } else {
-        err = recv_any(chan, element, true);
+        return recv_alone(chan, element, worker, fiber->self);
     }
+    err = recv_any(chan, element, true);
     keep_frame();
     return err;
 }

@@ -190,6 +190,7 @@ static void end_it(struct leat__runtime *runtime, const struct all_stuck *all)
             (void)leat__dump_runtime(runtime, STDERR_FILENO);
     }
     store_relaxed(&runtime->deadlocked, true);
+    leat__sights_end();
     for (size_t i = 0; i < all->count; i++)
         leat__sight_end(&all->tasks[i].sight, all->tasks[i].task);
 }

@@ -40,7 +40,7 @@ enum leat__class {
     LEAT__CLASS_LOW,
     LEAT__CLASSES,
 };
-enum { LEAT__FIBER_PINNED = 128 };
+#define LEAT__FIBER_PINNED 0x8000u /* and the worker it belongs to */
 
 struct leat__fiber {
     struct leat__link    link;    /* in a run queue, the injector or an inbox */
@@ -50,9 +50,25 @@ struct leat__fiber {
     void                *self;    /* the room above: who runs on this fiber now */
     void                *group;   /* the room above: new ones of one group may be asked for */
     LEAT_ATOMIC(uint8_t) state;
-    uint8_t              special; /* LEAT__FIBER_PINNED, or 1 + a class; 0: as most are */
-    uint16_t             home; /* pinned: the worker it belongs to */
+    LEAT_ATOMIC(bool)    taken;   /* the room above: of its late wait (task/late.h) */
+    uint16_t             special; /* LEAT__FIBER_PINNED | worker, or 1 + a class; 0: as most are */
     uint32_t             origin; /* the room above: where it was spawned; 0: not to be told */
 };
+
+static inline bool leat__fiber_is_pinned(const struct leat__fiber *fiber)
+{
+    return (fiber->special & LEAT__FIBER_PINNED) != 0;
+}
+
+/* Of a pinned one. */
+static inline unsigned leat__fiber_home(const struct leat__fiber *fiber)
+{
+    return fiber->special & ~LEAT__FIBER_PINNED;
+}
+
+static inline void leat__fiber_pin(struct leat__fiber *fiber, unsigned worker)
+{
+    fiber->special = (uint16_t)(LEAT__FIBER_PINNED | worker);
+}
 
 #endif

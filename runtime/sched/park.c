@@ -4,124 +4,12 @@
  * The parking fiber picks the next one itself and switches straight to it; the worker's loop is
  * entered only when there is nothing to run, when it is time to look around, or when a new fiber
  * needs a stack that must first be fetched. Going through the loop each time was rejected: it
- * doubles the switches.
- *
- * ORDERING
- *   O1  The state stores are relaxed: the queues and the wait word order them; see fiber.h. */
-#include "base/check.h"
-#include "base/container.h"
-#include "sched/worker.h"
-
-static void set_state(struct leat__fiber *fiber, enum leat__fiber_state state)
-{
-    store_relaxed(&fiber->state, (uint8_t)state); /* O1 */
-}
-
-static enum leat__fiber_state get_state(struct leat__fiber *fiber)
-{
-    return (enum leat__fiber_state)load_relaxed(&fiber->state); /* O1 */
-}
-
-/* Put a started fiber last: leat__enqueue without what is rare. */
-static inline void enqueue_started(struct leat__worker *worker, struct leat__fiber *fiber)
-{
-    if (__builtin_expect(fiber->special || !leat__runq_push(&worker->runq, &fiber->link), 0))
-        leat__enqueue(worker, fiber);
-    else if (!worker->alone)
-        leat__offer(worker);
-}
-
-/* Take what the previous context left behind (I2 of worker.h). */
-static inline __attribute__((always_inline)) void arrive(struct leat__worker *worker)
-{
-    struct leat__stack *dead = worker->dead;
-    struct leat__fiber *fiber = worker->parking;
-
-    if (__builtin_expect(dead != NULL, 0)) {
-        worker->dead = NULL;
-        dead->next = worker->hot;
-        worker->hot = dead;
-        worker->hot_count++;
-    }
-    if (!fiber)
-        return;
-    worker->parking = NULL;
-    if (!worker->commit) { /* it gave way */
-        set_state(fiber, LEAT__FIBER_QUEUED);
-        enqueue_started(worker, fiber);
-        return;
-    }
-    set_state(fiber, LEAT__FIBER_PARKED);
-    /* From here on the fiber may run elsewhere and end, unless commit says false. */
-    if (!worker->commit(fiber, worker->commit_arg))
-        leat__ready(fiber);
-}
+ * doubles the switches. (What is inline of this is in turn.h.) */
+#include "sched/turn.h"
 
 void leat__arrive(struct leat__worker *worker)
 {
-    arrive(worker);
-}
-
-/* Switch from `from` to `next`, or to the loop when there is none or it cannot start here. */
-static inline __attribute__((always_inline)) void
-leave(struct leat__worker *worker, struct leat__context *from, struct leat__fiber *next)
-{
-    if (next && !next->stack && !leat__bind_stack(worker, next)) {
-        worker->next = next;
-        next = NULL;
-    }
-    worker->face.running = next;
-    leat__probe_count(&worker->face.probe.switches);
-    if (next) {
-        set_state(next, LEAT__FIBER_RUNNING);
-        leat__context_switch(from, &next->context);
-    } else {
-        leat__context_switch(from, &worker->context);
-    }
-}
-
-/* Is what is in the LIFO slot or the ring all that is to run here? */
-static inline bool nothing_beside(struct leat__worker *worker)
-{
-    return leat__deque_len(&worker->fresh) == 0 && !worker->special;
-}
-
-static inline void prefetch_block(struct leat__fiber *fiber)
-{
-    __builtin_prefetch(&fiber->context, 1);
-    __builtin_prefetch(&fiber->state, 1);
-}
-
-/* leat__pick, without calls where only the LIFO slot or only the ring has something. */
-static inline struct leat__fiber *next_turn(struct leat__worker *worker)
-{
-    struct leat__link *item, *after;
-    struct leat__fiber *fiber;
-
-    if (--worker->turns_left <= 0)
-        return NULL;
-    if (leat__slot_peek(&worker->lifo)) {
-        if (worker->lifo_run < LEAT__LIFO_RUN_MAX)
-            worker->lifo_run++;
-        else if (leat__runq_len(&worker->runq) > 0 || !nothing_beside(worker))
-            return leat__pick(worker);
-        fiber = leat__slot_take(&worker->lifo);
-        if (__builtin_expect(fiber != NULL, 1)) /* else it was stolen */
-            return fiber;
-    }
-    if (worker->special || leat__deque_len(&worker->fresh) > 0)
-        return leat__pick(worker);
-    worker->lifo_run = 0;
-    if (!worker->alone) {
-        item = leat__runq_pop(&worker->runq);
-    } else {
-        worker->upcoming = NULL;
-        item = leat__runq_pop_alone(&worker->runq);
-        after = leat__runq_peek(&worker->runq); /* nobody but us can take it, or run it */
-        if (after)
-            leat__context_prefetch(&leat__container_of(after, struct leat__fiber, link)->context);
-    }
-    return item ? leat__container_of(item, struct leat__fiber, link) : NULL;
+    leat__turn_arrive(worker);
 }
 
 struct leat__fiber *leat__take_fresh(const void *group)
@@ -140,22 +28,6 @@ bool leat__look_due(void)
     return leat__worker_current()->turns_left <= 0;
 }
 
-static inline __attribute__((always_inline)) void park_plain(struct leat__worker *worker,
-                                                             struct leat__fiber *next,
-                                                             leat__commit_fn *commit, void *arg)
-{
-    struct leat__fiber *fiber = worker->face.running;
-    int saved = *worker->errno_at; /* the value is the task's, the address the thread's */
-
-    worker->parking = fiber;
-    worker->commit = commit;
-    worker->commit_arg = arg;
-    leave(worker, &fiber->context, next);
-    worker = leat__worker_current();
-    arrive(worker);
-    *worker->errno_at = saved;
-}
-
 /* I5 of worker.h. Out of line: the others keep their registers. */
 __attribute__((noinline, cold)) static void park_in_catch(struct leat__worker *worker,
                                                           struct leat__fiber *next,
@@ -163,7 +35,7 @@ __attribute__((noinline, cold)) static void park_in_catch(struct leat__worker *w
 {
     struct leat__exceptions held = leat__exceptions_take(worker->face.exceptions_at);
 
-    park_plain(worker, next, commit, arg);
+    leat__turn_park(worker, next, commit, arg);
     *leat__worker_current()->face.exceptions_at = held;
 }
 
@@ -174,19 +46,25 @@ static inline __attribute__((always_inline)) void park_for(struct leat__worker *
     if (leat__worker_in_catch(worker))
         park_in_catch(worker, next, commit, arg);
     else
-        park_plain(worker, next, commit, arg);
+        leat__turn_park(worker, next, commit, arg);
 }
 
 void leat__park_on(struct leat__worker *worker, leat__commit_fn *commit, void *arg)
 {
     leat__check(worker && worker->face.running, "only a task can be parked");
     leat__probe_count(&worker->face.probe.parks);
-    park_for(worker, next_turn(worker), commit, arg);
+    park_for(worker, leat__turn_next(worker), commit, arg);
 }
 
 void leat__park(leat__commit_fn *commit, void *arg)
 {
     leat__park_on(leat__worker_current(), commit, arg);
+}
+
+static inline void prefetch_block(struct leat__fiber *fiber)
+{
+    __builtin_prefetch(&fiber->context, 1);
+    __builtin_prefetch(&fiber->state, 1);
 }
 
 /* Does the running fiber give way to nobody but those in the ring, where no thief can have them?
@@ -195,7 +73,7 @@ static struct leat__fiber *only_ring(struct leat__worker *worker)
 {
     struct leat__link *item = leat__runq_peek(&worker->runq);
 
-    if (!item || !worker->alone || leat__slot_peek(&worker->lifo) || !nothing_beside(worker) ||
+    if (!item || !worker->alone || leat__slot_peek(&worker->lifo) || !leat__turn_nothing_beside(worker) ||
         worker->face.running->special)
         return NULL;
     worker->lifo_run = 0;
@@ -214,19 +92,19 @@ rotate(struct leat__worker *worker, struct leat__fiber *fiber, struct leat__fibe
     if (worker->turns_left <= 1 || leat__worker_in_catch(worker) || !next->stack)
         return false;
     worker->turns_left--;
-    saved = *worker->errno_at; /* as in park_plain */
+    saved = *worker->errno_at; /* as in leat__turn_park */
     after = leat__runq_rotate_alone(&worker->runq, &fiber->link, &near, &far);
     worker->upcoming = leat__container_of(after, struct leat__fiber, link);
     if (far) { /* a block first, and once it is there its frame */
         prefetch_block(leat__container_of(far, struct leat__fiber, link));
         leat__context_prefetch(&leat__container_of(near, struct leat__fiber, link)->context);
     }
-    set_state(fiber, LEAT__FIBER_QUEUED);
-    set_state(next, LEAT__FIBER_RUNNING);
+    leat__turn_set_state(fiber, LEAT__FIBER_QUEUED);
+    leat__turn_set_state(next, LEAT__FIBER_RUNNING);
     worker->face.running = next;
     leat__probe_count(&worker->face.probe.rotations);
     leat__context_switch(&fiber->context, &next->context);
-    arrive(worker); /* there is no other */
+    leat__turn_arrive(worker); /* there is no other */
     if (*worker->errno_at != saved) /* a store each time would keep the next load waiting */
         *worker->errno_at = saved;
     return true;
@@ -239,7 +117,7 @@ static __attribute__((noinline)) bool give_way(struct leat__worker *worker)
 
     if (next && rotate(worker, worker->face.running, next))
         return true;
-    next = next_turn(worker);
+    next = leat__turn_next(worker);
     leat__probe_count(&worker->face.probe.yields);
     if (!next && worker->turns_left > 0)
         return true; /* nobody to give way to, and not yet time to look around */
@@ -262,9 +140,9 @@ void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber)
 {
     struct leat__fiber *before;
 
-    leat__check(get_state(fiber) == LEAT__FIBER_PARKED,
+    leat__check(leat__turn_state(fiber) == LEAT__FIBER_PARKED,
                 "a task was readied that is not parked: a wait was woken twice");
-    set_state(fiber, LEAT__FIBER_QUEUED);
+    leat__turn_set_state(fiber, LEAT__FIBER_QUEUED);
     if (!worker || worker->sched != fiber->sched) {
         leat__start(fiber);
         return;
@@ -296,8 +174,8 @@ void leat__ready(struct leat__fiber *fiber)
 /* Where any worker, or the one it is pinned to, finds it. */
 static void hand_over(struct leat__sched *sched, struct leat__fiber *fiber)
 {
-    if (fiber->special & LEAT__FIBER_PINNED) {
-        uint16_t home = fiber->home; /* once it is pushed it may end */
+    if (leat__fiber_is_pinned(fiber)) {
+        unsigned home = leat__fiber_home(fiber); /* once it is pushed it may end */
 
         if (leat__inbox_push(&sched->workers[home].inbox, &fiber->link))
             leat__wake_worker(sched, home);
@@ -335,13 +213,13 @@ void leat__start(struct leat__fiber *fiber)
     struct leat__worker *worker = leat__worker_current();
     struct leat__sched *sched = fiber->sched;
 
-    if (get_state(fiber) == LEAT__FIBER_NONE)
-        set_state(fiber, LEAT__FIBER_QUEUED_NEW);
+    if (leat__turn_state(fiber) == LEAT__FIBER_NONE)
+        leat__turn_set_state(fiber, LEAT__FIBER_QUEUED_NEW);
     if (!worker || worker->sched != sched)
         hand_in(sched, fiber);
     else if (keep_new(worker, fiber))
         return;
-    else if (!(fiber->special & LEAT__FIBER_PINNED) || fiber->home == worker->face.index)
+    else if (!leat__fiber_is_pinned(fiber) || leat__fiber_home(fiber) == worker->face.index)
         leat__enqueue(worker, fiber);
     else
         hand_over(sched, fiber);
@@ -356,23 +234,23 @@ void leat__fiber_main(void *unused)
     struct leat__context *to;
 
     (void)unused;
-    arrive(worker);
+    leat__turn_arrive(worker);
     for (;;) {
         struct leat__fiber *next;
 
         worker->sched->body(worker->face.running); /* the fiber is gone when this returns */
         worker = leat__worker_current();
-        next = next_turn(worker);
+        next = leat__turn_next(worker);
         if (!next || next->stack) {
             worker->face.running = next;
             to = next ? &next->context : &worker->context;
             if (next)
-                set_state(next, LEAT__FIBER_RUNNING);
+                leat__turn_set_state(next, LEAT__FIBER_RUNNING);
             break;
         }
         next->stack = stack;
         worker->face.running = next;
-        set_state(next, LEAT__FIBER_RUNNING);
+        leat__turn_set_state(next, LEAT__FIBER_RUNNING);
     }
     worker->dead = stack;
     leat__probe_count(&worker->face.probe.switches);

@@ -38,7 +38,7 @@ static void enqueue_special(struct leat__worker *worker, struct leat__fiber *fib
 {
     worker->special = true;
     worker->upcoming = NULL;
-    if (fiber->special & LEAT__FIBER_PINNED) {
+    if (leat__fiber_is_pinned(fiber)) {
         leat__batch_push(&worker->pinned, &fiber->link);
     } else {
         leat__injector_push(&worker->sched->classes[fiber->special - 1], &fiber->link);

@@ -24,7 +24,7 @@
 #include "platform/fork.h"
 #include "platform/membarrier.h"
 #include "task/held.h"
-#include "task/task.h"
+#include "task/late.h"
 
 #include <errno.h>
 
@@ -162,18 +162,20 @@ static bool mark(struct leat__scope *scope)
     return true;
 }
 
+static void end_wait(struct leat__waiter *waiter)
+{
+    if (!leat__late_is_taken(waiter) && leat__word_cancel(&waiter->word))
+        leat__wake(waiter);
+}
+
 /* With the scope's lock held: end the waits of those who are in it. */
 static bool claim(struct leat__scope *scope)
 {
     /* relaxed: under the lock */
-    for (struct leat__seat *seat = scope->members; seat; seat = load_relaxed(&seat->next)) {
-        struct leat__waiter *waiter = leat__seat_waiter(seat);
-
-        if (leat__word_cancel(&waiter->word))
-            leat__wake(waiter);
-    }
-    if (scope->waiter && leat__word_cancel(&scope->waiter->word))
-        leat__wake(scope->waiter);
+    for (struct leat__seat *seat = scope->members; seat; seat = load_relaxed(&seat->next))
+        end_wait(leat__seat_waiter(seat));
+    if (scope->waiter)
+        end_wait(scope->waiter);
     return true;
 }
 
@@ -203,8 +205,8 @@ static void walk(struct leat__scope *top, bool (*visit)(struct leat__scope *scop
     }
 }
 
-/* Cancel everything inside: first all marks, then, behind one fence, all claims (O1 of late.h). Who
- * enters the tree between the two finds the marks. */
+/* Cancel everything inside: first all marks, then, behind one fence, all claims (O1 and O3 of
+ * late.h). Who enters the tree between the two finds the marks. */
 void leat__bound_end(struct leat__scope *top)
 {
     if (leat__fork_forked())

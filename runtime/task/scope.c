@@ -195,7 +195,7 @@ static void park_for_children(struct leat__scope *scope)
 static void wait_for_children(struct leat__scope *scope)
 {
     struct leat__fiber *host = leat__fiber_current();
-    bool pinned = host && (host->special & LEAT__FIBER_PINNED);
+    bool pinned = host && leat__fiber_is_pinned(host);
 
     while (has_children(scope)) {
         struct leat__fiber *child = pinned ? NULL : leat__take_fresh(scope);

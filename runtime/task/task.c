@@ -133,7 +133,6 @@ static inline void init_fiber(struct leat__fiber *fiber, struct leat__sched *sch
     fiber->self = NULL;
     fiber->group = NULL;
     fiber->special = 0;
-    fiber->home = 0;
 }
 
 /* A block, its fiber ready for leat__start. */
@@ -160,10 +159,8 @@ static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, 
     task->name = NULL;
     task->own.more.copy = NULL;
     task->own.more.record = NULL;
-    if (runtime->pinned) {
-        task->fiber.special = LEAT__FIBER_PINNED;
-        task->fiber.home = worker ? (uint16_t)leat__worker_index(worker) : 0;
-    }
+    if (runtime->pinned)
+        leat__fiber_pin(&task->fiber, worker ? leat__worker_index(worker) : 0);
     return task;
 }
 
@@ -186,7 +183,7 @@ int leat__task_start_root(struct leat__runtime *runtime, leat_task_fn *fn, void 
         return -ENOMEM;
     task->name = "root";
     if (runtime->driver)
-        task->fiber.special = LEAT__FIBER_PINNED; /* to the first worker, whose step sees the end */
+        leat__fiber_pin(&task->fiber, 0); /* to the first worker, whose step sees the end */
     leat__start(&task->fiber);
     return 0;
 }
@@ -200,11 +197,10 @@ static int launch(struct leat__scope *scope, struct leat__task *task,
         if (options->priority != LEAT_PRIORITY_NORMAL && !task->fiber.special)
             task->fiber.special = 1 + (options->priority == LEAT_PRIORITY_HIGH ? LEAT__CLASS_HIGH
                                                                                : LEAT__CLASS_LOW);
-        if (options->pinned && !(task->fiber.special & LEAT__FIBER_PINNED)) {
+        if (options->pinned && !leat__fiber_is_pinned(&task->fiber)) {
             int worker = leat_worker();
 
-            task->fiber.special = LEAT__FIBER_PINNED;
-            task->fiber.home = worker > 0 ? (uint16_t)worker : 0;
+            leat__fiber_pin(&task->fiber, worker > 0 ? (unsigned)worker : 0);
         }
     }
     task->fiber.group = scope;

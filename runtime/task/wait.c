@@ -8,12 +8,14 @@
 #include "platform/fork.h"
 #include "platform/futex.h"
 #include "sched/sched.h"
-#include "task/held.h"
+#include "task/late.h"
 #include "task/runtime.h"
 #include "task/task.h"
 
 #include <errno.h>
 #include <sched.h>
+
+LEAT_ATOMIC(bool) leat__late_doubt;
 
 /* A thread sleeps on the half of the word that holds state, cause and flags. */
 static uint32_t *low_half(struct leat__waiter *waiter)

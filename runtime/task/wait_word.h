@@ -52,6 +52,7 @@ enum leat__word_state {
     LEAT__WORD_WAITING,
     LEAT__WORD_CLAIMED,
     LEAT__WORD_CLAIMED_EARLY,
+    LEAT__WORD_LATE, /* as WAITING, of a wait that was opened late (late.h) */
 };
 
 /* state: bits 0-7; cause: 8-15; flags: 16-17; generation: 18-63. */
@@ -69,6 +70,12 @@ static inline enum leat__word_state leat__word_state(uint64_t word)
 static inline enum leat__cause leat__word_cause(uint64_t word)
 {
     return (enum leat__cause)(word >> 8 & 0xff);
+}
+
+/* Is the waiter parked, and not claimed? */
+static inline bool leat__word_is_parked(enum leat__word_state state)
+{
+    return state == LEAT__WORD_WAITING || state == LEAT__WORD_LATE;
 }
 
 /* Owner: open the next generation. Returns it; *cancelled says whether a cancel had come before,
@@ -138,7 +145,7 @@ static inline bool leat__word_claim(LEAT_ATOMIC(uint64_t) *word, uint64_t genera
 
         if ((old & LEAT__WORD_GENERATION) != generation)
             return false;
-        if (leat__word_state(old) == LEAT__WORD_WAITING)
+        if (leat__word_is_parked(leat__word_state(old)))
             next |= LEAT__WORD_CLAIMED;
         else if (leat__word_state(old) == LEAT__WORD_ARMING)
             next |= LEAT__WORD_CLAIMED_EARLY;
@@ -149,8 +156,8 @@ static inline bool leat__word_claim(LEAT_ATOMIC(uint64_t) *word, uint64_t genera
     }
 }
 
-/* Anyone who keeps the word alive: end whatever wait is open, or leave CANCEL for the next begin.
- * Returns true when a wait was claimed: then call wake. */
+/* Anyone who keeps the word alive, of a late wait as late.h has it: end whatever wait is open, or
+ * leave CANCEL for the next begin. Returns true when a wait was claimed: then call wake. */
 static inline bool leat__word_cancel(LEAT_ATOMIC(uint64_t) *word)
 {
     /* relaxed: the compare-and-swap below decides */
@@ -158,14 +165,14 @@ static inline bool leat__word_cancel(LEAT_ATOMIC(uint64_t) *word)
 
     for (;;) {
         enum leat__word_state state = leat__word_state(old);
-        bool open = (state == LEAT__WORD_WAITING || state == LEAT__WORD_ARMING) &&
+        bool open = (leat__word_is_parked(state) || state == LEAT__WORD_ARMING) &&
                     !(old & LEAT__WORD_SHIELDED);
         uint64_t next = old | LEAT__WORD_CANCEL;
 
         if (open)
             next = (old & ~(LEAT__WORD_STATE | UINT64_C(0xff00))) |
                    (uint64_t)LEAT__CAUSE_CANCEL << 8 |
-                   (state == LEAT__WORD_WAITING ? LEAT__WORD_CLAIMED : LEAT__WORD_CLAIMED_EARLY);
+                   (state == LEAT__WORD_ARMING ? LEAT__WORD_CLAIMED_EARLY : LEAT__WORD_CLAIMED);
         if (cas_weak_acq_rel(word, &old, next)) /* O2: release of the scope's end mark to begin */
             return open;
     }

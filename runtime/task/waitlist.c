@@ -6,7 +6,7 @@
  *   I2  Who claims takes the node off the list under the same lock, so a waiter that lost its wait
  *       to a cancel or a timeout finds its node linked, and one that got an event finds it free (or
  *       in the claimer's own list, of no concern to it). */
-#include "task/waitlist.h"
+#include "task/late.h"
 
 #include <errno.h>
 
@@ -57,7 +57,7 @@ struct leat__waitnode *leat__waitlist_claim(struct leat__waitlist *list)
 
     while ((node = list->first)) {
         leat__waitlist_remove(list, node);
-        if (leat__waitnode_claim(node))
+        if (leat__late_claim(node))
             return node;
     }
     return NULL;

@@ -3,6 +3,7 @@
 #include "task/walk.h"
 #include "base/container.h"
 #include "platform/peek.h"
+#include "task/late.h"
 
 #include <string.h>
 
@@ -89,7 +90,8 @@ static bool interpret(struct leat__sight *ret, const struct leat__task *task, st
                                                 : LEAT__SIGHT_WAITING;
     if (state != LEAT__FIBER_PARKED)
         return state == LEAT__FIBER_QUEUED || state == LEAT__FIBER_RUNNING;
-    if (leat__word_state(word) == LEAT__WORD_WAITING) {
+    if (leat__word_is_parked(leat__word_state(word)) &&
+        !(leat__word_state(word) == LEAT__WORD_LATE && load_relaxed(&host->fiber.taken))) {
         ret->ticket = word & LEAT__WORD_GENERATION;
     } else if (leat__word_state(word) != LEAT__WORD_DONE) {
         ret->state = LEAT__SIGHT_READY; /* its wait has ended, its wake is on its way */
@@ -220,10 +222,18 @@ bool leat__task_is_live(const struct leat__task *task)
     return state != LEAT__FIBER_NONE && state != LEAT__FIBER_ENDED;
 }
 
+void leat__sights_end(void)
+{
+    store_relaxed(&leat__late_doubt, true); /* relaxed: the fence (O4 of late.h) */
+    if (leat__fence_usable())
+        leat__fence_heavy();
+}
+
 void leat__sight_end(const struct leat__sight *sight, struct leat__task *task)
 {
     struct leat__ticket ticket = { .waiter = &task->waiter, .generation = sight->ticket };
 
-    if (sight->ticket != 0 && leat__claim(ticket, LEAT__CAUSE_DEADLOCK))
+    if (sight->ticket != 0 && !leat__late_is_taken(ticket.waiter) &&
+        leat__claim(ticket, LEAT__CAUSE_DEADLOCK))
         leat__wake(ticket.waiter);
 }

@@ -82,6 +82,9 @@ bool leat__sight_running(struct leat__sight *ret, const struct leat__fiber *fibe
 /* Is there a task in the block, at this moment? */
 bool leat__task_is_live(const struct leat__task *task);
 
+/* Before waits are ended by this: once, however many. */
+void leat__sights_end(void);
+
 /* End the wait that was seen, if it still lasts: the task's call returns -EDEADLK. */
 void leat__sight_end(const struct leat__sight *sight, struct leat__task *task);
 

@@ -303,6 +303,26 @@ MODEL_DRIVER(chan_late_waiter_is_cancelled_under_a_taker, .preemptions = 2, .wea
     check_conserved();
 }
 
+static void receive_twice(void *arg)
+{
+    int first = receive(), second = receive();
+
+    (void)arg;
+    model_check(first >= 0 || first == -ECANCELED);
+    model_check(second >= 0 || second == -ECANCELED);
+}
+
+/* The second wait's mark is not the first's, nor the first's the second's. */
+MODEL_DRIVER(chan_late_waiter_is_taken_or_cancelled, .preemptions = 2, .weak_preemptions = 1)
+{
+    reset_late(0, 0);
+    model_spawn(send_one, (void *)(intptr_t)0);
+    model_spawn(receive_twice, NULL);
+    model_spawn(cancel, NULL);
+    model_run();
+    check_conserved();
+}
+
 /* ---- regained: a worker that alone uses a shared one gets it for itself ---- */
 
 static void talk_to_itself(void *arg)
