@@ -177,9 +177,9 @@ leat__alone_hand_over_quick(struct leat_chan *chan, struct leat__worker *worker,
     struct leat__waitnode *node = chan->receivers.first;
     struct leat__fiber *fiber;
 
-    if (__builtin_expect(!node || !leat__alone_is_empty(chan) ||
-                         /* relaxed: nobody else is there */
-                         load_relaxed(&chan->waiting) & LEAT__CHAN_ANY || !leat__late_take(node), 0))
+    /* relaxed: nobody else is there */
+    if (__builtin_expect(!node || (load_relaxed(&chan->waiting) & LEAT__CHAN_ANY) ||
+                         !leat__alone_is_empty(chan) || !leat__late_take(node), 0))
         return NULL;
     leat__alone_unlist(chan, &chan->receivers, LEAT__CHAN_RECEIVERS, node);
     leat__ring_copy_word(node->data, element, chan->ring.bytes);

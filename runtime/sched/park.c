@@ -73,8 +73,8 @@ static struct leat__fiber *only_ring(struct leat__worker *worker)
 {
     struct leat__link *item = leat__runq_peek(&worker->runq);
 
-    if (!item || !worker->alone || leat__slot_peek(&worker->lifo) || !leat__turn_nothing_beside(worker) ||
-        worker->face.running->special)
+    if (!item || !worker->alone || leat__slot_peek(&worker->lifo) ||
+        !leat__turn_nothing_beside(worker) || worker->face.running->special)
         return NULL;
     worker->lifo_run = 0;
     return leat__container_of(item, struct leat__fiber, link);
