@@ -332,3 +332,97 @@ LEAT_TEST_TASK(across, batches_of_tasks_and_threads_come_as_they_were_sent)
         check_line(&line);
     }
 }
+
+/* ---- broadcasts and watches ---- */
+
+enum { LISTENERS = 4, NEWS = 2000 };
+
+struct news {
+    struct leat_broadcast *broadcast;
+    struct leat_watch     *watch;
+    struct leat_subscriber subscribers[LISTENERS];
+    long                   sums[LISTENERS];
+    atomic_int             listeners; /* that have begun */
+};
+
+static void hear(void *arg)
+{
+    struct news *news = arg;
+    int i = atomic_fetch_add(&news->listeners, 1);
+    long number;
+
+    while (leat_broadcast_recv(&news->subscribers[i], &number, NULL) == 0)
+        news->sums[i] += number;
+    leat_unsubscribe(&news->subscribers[i]);
+}
+
+static int hear_in_a_task(void *arg)
+{
+    hear(arg);
+    return 0;
+}
+
+static void *hear_on_a_thread(void *arg)
+{
+    hear(arg);
+    return NULL;
+}
+
+static int hear_in_a_job(void *arg)
+{
+    return leat_compute(hear_in_a_task, arg);
+}
+
+/* As a task, as a job of the compute pool, and as a call that may block. */
+static int hear_in_three_places(void *arg)
+{
+    LEAT_SCOPE(scope);
+    int err;
+
+    leat_spawn(&scope, hear_in_a_task, arg);
+    leat_spawn(&scope, hear_in_a_job, arg);
+    err = leat_blocking(hear_in_a_task, arg);
+    return err ? err : leat_scope_join(&scope);
+}
+
+static int tell(void *arg)
+{
+    struct news *news = arg;
+    int err = 0;
+
+    for (long i = 1; i <= NEWS && !err; i++) {
+        err = leat_broadcast_send(news->broadcast, &i);
+        if (!err)
+            err = leat_watch_set(news->watch, &i);
+    }
+    leat_broadcast_close(news->broadcast);
+    leat_watch_close(news->watch);
+    return err;
+}
+
+LEAT_TEST(across, a_broadcast_reaches_tasks_jobs_calls_and_threads_of_another_runtime)
+{
+    struct news news = { .listeners = 0 };
+    struct runtime runtimes[2] = { { .fn = tell, .arg = &news, .workers = 1 },
+                                   { .fn = hear_in_three_places, .arg = &news, .workers = 2 } };
+    pthread_t thread;
+    uint64_t version = 0;
+    long value = 0, last = -1;
+
+    assert_ok(leat_broadcast_create(&news.broadcast, sizeof(long), 16, LEAT_SLOW_WAITS));
+    assert_ok(leat_watch_create(&news.watch, sizeof(long), &value));
+    for (int i = 0; i < LISTENERS; i++)
+        leat_subscribe(&news.subscribers[i], news.broadcast);
+    assert_ok(pthread_create(&thread, NULL, hear_on_a_thread, &news));
+    run_both(runtimes);
+    assert_ok(pthread_join(thread, NULL));
+    for (int i = 0; i < LISTENERS; i++)
+        expect_eq(news.sums[i], (long)NEWS * (NEWS + 1) / 2);
+    while (leat_watch_next(news.watch, &version, &value) == 0) {
+        expect_gt(value, last);
+        last = value;
+    }
+    expect_eq(last, NEWS);
+    leat_broadcast_destroy(news.broadcast);
+    leat_watch_destroy(news.watch);
+}

@@ -3,6 +3,8 @@
 #include "harness/test.h"
 
 #include <leat/leat.h>
+
+#include <stdatomic.h>
 #include <pthread.h>
 
 struct shared {
@@ -125,6 +127,51 @@ LEAT_TEST_TASK(rwlock, a_reader_that_comes_after_a_waiting_writer_waits)
         expect_err(leat_rwlock_lock_read(&rwlock), -ETIMEDOUT);
     }
     leat_rwlock_unlock_read(&rwlock);
+    expect_ok(leat_scope_join(&scope));
+}
+
+/* Readers without a gap: each holds it while the others come and go. */
+struct crowd {
+    struct leat_rwlock rwlock;
+    atomic_bool        over;
+    atomic_long        reads;
+};
+
+static int read_on(void *arg)
+{
+    struct crowd *crowd = arg;
+    int err = 0;
+
+    while (!err && !atomic_load(&crowd->over)) {
+        err = leat_rwlock_lock_read(&crowd->rwlock);
+        if (err)
+            break;
+        leat_yield();
+        atomic_fetch_add(&crowd->reads, 1);
+        leat_rwlock_unlock_read(&crowd->rwlock);
+    }
+    return err;
+}
+
+LEAT_TEST_TASK(rwlock, a_writer_gets_through_a_crowd_of_readers_and_lets_them_read)
+{
+    enum { READERS = 16, WRITES = 100 };
+    struct crowd crowd = { .reads = 0 };
+    long before, idle = 0;
+    LEAT_SCOPE(scope);
+
+    for (int i = 0; i < READERS; i++)
+        leat_spawn(&scope, read_on, &crowd);
+    for (int i = 0; i < WRITES; i++) {
+        before = atomic_load(&crowd.reads);
+        assert_ok(leat_rwlock_lock_write(&crowd.rwlock));
+        leat_yield();
+        leat_rwlock_unlock_write(&crowd.rwlock);
+        leat_yield();
+        idle += atomic_load(&crowd.reads) == before;
+    }
+    expect_lt(idle, WRITES);
+    atomic_store(&crowd.over, true);
     expect_ok(leat_scope_join(&scope));
 }
 
