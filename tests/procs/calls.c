@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct leat_procs *open_pool(const struct leat_procs_options *options)
@@ -276,6 +277,21 @@ LEAT_TEST_TASK(procs, ended_scope_makes_no_call_on_any_executor)
 }
 
 /* ---- opening and closing ---- */
+
+LEAT_TEST(procs, a_program_that_opens_no_pool_has_no_process_and_no_descriptor_for_it)
+{
+    static char name[] = "program";
+    char *arguments[] = { name, NULL };
+    int lowest = dup(STDIN_FILENO), then;
+
+    close(lowest);
+    leat_procs_main(1, arguments);
+    then = dup(STDIN_FILENO);
+    close(then);
+    expect_eq(then, lowest);
+    expect_eq(waitpid(-1, NULL, WNOHANG), -1);
+    expect_eq(errno, ECHILD);
+}
 
 LEAT_TEST(procs, pool_needs_a_runtime)
 {
