@@ -176,6 +176,15 @@ static struct leat__fiber *steal_started(struct leat__worker *worker, struct lea
     return leat__container_of(item, struct leat__fiber, link);
 }
 
+/* Something was taken from its queue. As long as thieves find that short (they tell: turn_ns), the
+ * next comes only after as long a while; else they and a victim that spawns a million in one turn
+ * would meet at each of them. */
+static void rest(struct leat__worker *victim, leat_time now)
+{
+    if (load_relaxed(&victim->turn_ns) < LEAT__TURN_SHORT_NS) /* relaxed, both: I1 */
+        store_relaxed(&victim->watched_since, now);
+}
+
 static struct leat__fiber *steal(struct leat__worker *worker, enum sight *ret_sight)
 {
     struct leat__sched *sched = worker->sched;
@@ -190,13 +199,14 @@ static struct leat__fiber *steal(struct leat__worker *worker, enum sight *ret_si
             continue;
         worker->raided = victim;
         fiber = steal_fresh(worker, victim);
-        if (fiber)
-            return fiber;
-        if (leat__runq_len(&victim->runq) == 0)
+        if (!fiber && leat__runq_len(&victim->runq) == 0)
             continue;
-        fiber = steal_started(worker, victim);
-        if (fiber)
+        if (!fiber)
+            fiber = steal_started(worker, victim);
+        if (fiber) {
+            rest(victim, now);
             return fiber;
+        }
         leat__probe_count(&worker->face.probe.steal_fails);
     }
     return steal_slots(worker, start, now, ret_sight);
