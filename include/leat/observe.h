@@ -12,9 +12,10 @@
  *         leat_chan_recv+0x6e
  *         read_all+0x5d
  *
- * In gdb, of a live process or of a core file that the kernel wrote: `source leat-gdb.py`
- * (installed in share/leat; gdb loads it by itself with an installed libleat.so), then `leat tasks`
- * and `leat bt 3`.
+ * In gdb, of a live process or of a core file that the kernel wrote: `leat tasks` and `leat bt 3`.
+ * gdb loads them with an installed libleat.so by itself; where that is not below /usr, once it is
+ * told to trust the folder: `add-auto-load-safe-path /usr/local/lib` in ~/.gdbinit. For a program
+ * that links the archive: `source leat-gdb.py` (installed in share/leat).
  */
 #ifndef LEAT_OBSERVE_H
 #define LEAT_OBSERVE_H

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The worker's loop: what runs next.
+/* The worker's loop.
  *
- * Order: the task just readied (within a budget), the worker's own queue; at an interval calibrated
- * to about 50 us, and whenever the queue is empty: inbox, injector, timers and reactor together;
- * then half of a victim's queue; then sleep. A fixed number of turns between two looks (Tokio's 61)
- * was rejected: turns last from 10 ns to milliseconds, and a look at epoll is a system call. */
+ * Order: what the worker has in its own hands (pick.c); at an interval calibrated to about 50 us,
+ * and whenever that is nothing: inbox, injector, timers and reactor together; then half of a
+ * victim's queue (search.c); then sleep (idle.c). A fixed number of turns between two looks
+ * (Tokio's 61) was rejected: turns last from 10 ns to milliseconds, and a look at epoll is a system
+ * call. */
 #include "sched/worker.h"
 #include "base/clamp.h"
-#include "base/container.h"
 #include "platform/clock.h"
 #include "sched/current.h"
 
@@ -20,146 +20,6 @@
 
 /* A new fiber that found no stack is tried again this often while nothing else happens. */
 #define STARVED_RETRY_NS (10 * LEAT_MSEC)
-
-static struct leat__fiber *fiber_of(struct leat__link *link)
-{
-    return link ? leat__container_of(link, struct leat__fiber, link) : NULL;
-}
-
-/* Put a new fiber last in the worker's deque; without memory for that, where there is room. */
-void leat__keep_fresh(struct leat__worker *worker, struct leat__fiber *fiber)
-{
-    worker->upcoming = NULL;
-    if (!leat__deque_push(&worker->fresh, &fiber->link, fiber->group))
-        leat__injector_push(&worker->sched->injector, &fiber->link);
-}
-
-static void enqueue_special(struct leat__worker *worker, struct leat__fiber *fiber)
-{
-    worker->special = true;
-    worker->upcoming = NULL;
-    if (leat__fiber_is_pinned(fiber)) {
-        leat__batch_push(&worker->pinned, &fiber->link);
-    } else {
-        leat__injector_push(&worker->sched->classes[fiber->special - 1], &fiber->link);
-        if (!worker->sched->alone)
-            leat__offer_class(worker);
-    }
-}
-
-/* Put a fiber last in the worker's own queue; half of a full one that cannot grow goes to the
- * injector. */
-void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
-{
-    if (fiber->special) {
-        enqueue_special(worker, fiber);
-        return;
-    }
-    if (!fiber->stack) {
-        leat__keep_fresh(worker, fiber);
-        if (!worker->sched->alone)
-            leat__offer(worker);
-        return;
-    }
-    while (!leat__runq_push(&worker->runq, &fiber->link)) {
-        struct leat__batch half = { 0 };
-
-        if (leat__runq_grow(&worker->runq))
-            continue;
-        worker->upcoming = NULL;
-        leat__runq_take_half(&worker->runq, &half);
-        if (half.count > 0)
-            leat__injector_push_batch(&worker->sched->injector, &half);
-        leat__probe_count(&worker->face.probe.overflows);
-    }
-    if (!worker->sched->alone)
-        leat__offer(worker);
-}
-
-/* A started one or a fresh one: neither starves the other. Three turns of four are for what was
- * begun: with half of them a crowd of tasks in front of a semaphore all start, and wait there with
- * a stack each, as fast as those inside end. */
-static struct leat__fiber *oldest(struct leat__worker *worker)
-{
-    bool alone = worker->sched->alone;
-    bool fresh_first = (worker->turns_left & 6) == 2;
-    struct leat__link *item = NULL;
-
-    if (fresh_first)
-        item = leat__deque_take_oldest(&worker->fresh, alone);
-    if (!item)
-        item = alone ? leat__runq_pop_alone(&worker->runq) : leat__runq_pop(&worker->runq);
-    if (!item && !fresh_first)
-        item = leat__deque_take_oldest(&worker->fresh, alone);
-    return fiber_of(item);
-}
-
-static struct leat__fiber *oldest_of(struct leat__worker *worker, enum leat__class class)
-{
-    struct leat__injector *queue = &worker->sched->classes[class];
-    struct leat__batch batch = { 0 };
-
-    if (leat__injector_len(queue) > 0)
-        leat__injector_pop_batch(queue, 1, &batch);
-    return fiber_of(leat__batch_pop(&batch));
-}
-
-/* Something is queued beside ring and deque: whose turn is it before theirs? NULL: nobody's. High
- * ones, but for one turn of LEAT__NORMAL_AGE; a low one, once it was passed over LEAT__LOW_AGE
- * times; and turn by turn pinned ones, so that neither they nor the others starve. */
-static struct leat__fiber *special_first(struct leat__worker *worker)
-{
-    struct leat__fiber *fiber = NULL;
-
-    worker->special = worker->pinned.first || leat__classes_wait(worker->sched);
-    if (leat__injector_len(&worker->sched->classes[LEAT__CLASS_LOW]) > 0 &&
-        ++worker->low_age >= LEAT__LOW_AGE) {
-        worker->low_age = 0;
-        fiber = oldest_of(worker, LEAT__CLASS_LOW);
-    }
-    if (!fiber && ++worker->normal_age < LEAT__NORMAL_AGE)
-        fiber = oldest_of(worker, LEAT__CLASS_HIGH);
-    if (fiber)
-        return fiber;
-    worker->normal_age = 0;
-    return worker->turns_left & 1 ? fiber_of(leat__batch_pop(&worker->pinned)) : NULL;
-}
-
-/* Nothing is queued but that; `idle`: nor is there anything in the LIFO slot. */
-static struct leat__fiber *special_last(struct leat__worker *worker, bool idle)
-{
-    struct leat__fiber *fiber = fiber_of(leat__batch_pop(&worker->pinned));
-
-    if (!fiber)
-        fiber = oldest_of(worker, LEAT__CLASS_HIGH);
-    return fiber || !idle ? fiber : oldest_of(worker, LEAT__CLASS_LOW);
-}
-
-/* The next fiber in the worker's own hands, NULL when there is none. */
-struct leat__fiber *leat__pick(struct leat__worker *worker)
-{
-    struct leat__fiber *fiber, *other;
-
-    worker->upcoming = NULL;
-    if (leat__slot_peek(&worker->lifo) && worker->lifo_run < LEAT__LIFO_RUN_MAX) {
-        worker->lifo_run++;
-        fiber = leat__slot_take(&worker->lifo);
-        if (fiber)
-            return fiber;
-    }
-    worker->lifo_run = 0;
-    other = worker->special ? special_first(worker) : NULL;
-    if (!other)
-        other = oldest(worker);
-    if (!other && worker->special)
-        other = special_last(worker, !leat__slot_peek(&worker->lifo));
-    fiber = leat__slot_peek(&worker->lifo) ? leat__slot_take(&worker->lifo) : NULL;
-    if (!other)
-        return fiber;
-    if (fiber) /* its budget is spent: to the back of the queue */
-        leat__enqueue(worker, fiber);
-    return other;
-}
 
 /* Give a new fiber a stack from the hot ones. Returns false when there is none. */
 bool leat__bind_stack(struct leat__worker *worker, struct leat__fiber *fiber)
@@ -355,7 +215,7 @@ static struct leat__fiber *find_now(struct leat__worker *worker)
     if (worker->turns_left <= 0)
         look_around(worker);
     if (worker->starved.first && fetch_stacks(worker))
-        return fiber_of(leat__batch_pop(&worker->starved));
+        return leat__fiber_of(leat__batch_pop(&worker->starved));
     worker->turns_left--;
     fiber = leat__pick(worker);
     if (fiber)

@@ -18,6 +18,7 @@
 #ifndef LEAT_SCHED_WORKER_H
 #define LEAT_SCHED_WORKER_H
 
+#include "base/container.h"
 #include "base/random.h"
 #include "lockfree/deque.h"
 #include "lockfree/idle.h"
@@ -75,8 +76,10 @@
 
 /* Turns after which who was passed over for others gets one: normal fibers beside high ones, low
  * ones beside both. */
+#ifndef LEAT__LOW_AGE /* the model checker builds with less */
 #define LEAT__NORMAL_AGE 8
 #define LEAT__LOW_AGE    64
+#endif
 
 /* Timers are not fired into a long queue more often than this. */
 #define LEAT__FIRE_DELAY_NS (200 * LEAT_USEC)
@@ -169,11 +172,18 @@ static inline bool leat__classes_wait(struct leat__sched *sched)
             leat__injector_len(&sched->classes[LEAT__CLASS_LOW])) > 0;
 }
 
-/* worker.c: what runs where */
-void                leat__arrive(struct leat__worker *worker);
+static inline struct leat__fiber *leat__fiber_of(struct leat__link *link)
+{
+    return link ? leat__container_of(link, struct leat__fiber, link) : NULL;
+}
+
+/* pick.c: where a fiber queues, and which runs next */
 struct leat__fiber *leat__pick(struct leat__worker *worker);
 void                leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber);
 void                leat__keep_fresh(struct leat__worker *worker, struct leat__fiber *fiber);
+
+/* worker.c: the loop */
+void                leat__arrive(struct leat__worker *worker);
 bool                leat__bind_stack(struct leat__worker *worker, struct leat__fiber *fiber);
 void                leat__worker_main(void *worker);
 bool                leat__worker_step(struct leat__worker *worker,
