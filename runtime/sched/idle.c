@@ -33,10 +33,11 @@
  *
  *       If the sleeper reads the older mark, the sentinel sees what the sleeper saw, and that it
  *       sleeps, and wakes it.
- *   O3  Declining to offer has no fence: a push that is still in its core's store buffer can be
- *       missed by a sentinel that stops being one at that moment. Accepted: both must begin a long
- *       turn just then, and what it costs is a delay until any worker awakes or looks around; the
- *       fence would be paid at every push while anybody sleeps. */
+ *   O3  Declining to offer has no fence, nor has the look whether to ask: a push that is still in
+ *       its core's store buffer can be missed by a sentinel that stops being one at that moment.
+ *       Accepted: both must begin a long turn just then, and what it costs is a delay until any
+ *       worker awakes or looks around; the fence would be paid at every push while anybody sleeps.
+ */
 #include "base/clamp.h"
 #include "platform/clock.h"
 #include "platform/fork.h"
@@ -88,18 +89,18 @@ void leat__offer(struct leat__worker *worker)
         leat__wake_one(sched);
 }
 
-/* The worker has put a fiber into its LIFO slot, and nobody stands sentinel. If its turn is a long
- * one somebody should look; nobody can tell yet. So another is woken for the first such fiber after
- * this worker awoke; and, since a wake costs 8 us, half as often each time, until a turn was long.
- * What is missed so the watching thread finds (relief.c). */
+/* The worker has put a fiber into its LIFO slot, and perhaps nobody stands sentinel. If its turn is
+ * a long one somebody should look; nobody can tell yet. So another is woken for the first such
+ * fiber after any worker awoke; and, since a wake costs 8 us, half as often each time, until a turn
+ * was long. What is missed so the watching thread finds (relief.c). */
 void leat__offer_slot(struct leat__worker *worker)
 {
     struct leat__sched *sched = worker->sched;
     uint32_t skip = 2 * load_relaxed(&sched->asks_skip) + 1; /* relaxed, all: an estimate */
 
-    worker->asks = false;
-    if (leat__idle_count_awake(&sched->idle) == sched->count)
-        return; /* who goes to sleep first will be it */
+    store_relaxed(&sched->asks, false);
+    if (leat__idle_count_awake(&sched->idle) == sched->count || load_relaxed(&sched->sentinel))
+        return; /* who goes to sleep first will be it; or somebody is */
     if (skip > ASKS_SKIP_MAX)
         skip = ASKS_SKIP_MAX;
     store_relaxed(&sched->asks_skip, skip);
@@ -107,14 +108,15 @@ void leat__offer_slot(struct leat__worker *worker)
     leat__wake_one(sched);
 }
 
-/* The worker awakes: is it to ask? relaxed, all: an estimate */
-static bool asks(struct leat__sched *sched)
+/* A worker awakes: is somebody to be asked? relaxed, all: as above */
+static void see_whether_to_ask(struct leat__sched *sched)
 {
     uint32_t left = load_relaxed(&sched->asks_left);
 
     if (left > 0)
         store_relaxed(&sched->asks_left, left - 1);
-    return left == 0 && !sched->alone;
+    else if (!sched->alone)
+        store_relaxed(&sched->asks, true);
 }
 
 /* The worker has put a fiber into a class's queue, where all find it when they look. */
@@ -215,7 +217,7 @@ static void get_up(struct leat__worker *worker, leat_time slept)
     if (slept < SHORT_SLEEP_NS && (worker->searching || !leat__inbox_is_empty(&worker->inbox)))
         worker->spin_ns = LEAT__SPIN_NS;
     worker->turns_left = 0;
-    worker->asks = asks(sched);
+    see_whether_to_ask(sched);
     /* O1, O2: pairs with the fences in retreat, before a sleep, and in leat__sched_ring_me */
     fence_seq_cst();
     if (__builtin_expect(load_relaxed(&sched->bell) != NULL, 0)) /* relaxed: ordered by the fence */

@@ -162,7 +162,7 @@ void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber)
     worker->upcoming = NULL;
     if (before)
         leat__enqueue(worker, before);
-    if (worker->asks && !load_relaxed(&worker->sched->sentinel)) /* relaxed: O1 of idle.c */
+    if (load_relaxed(&worker->sched->asks)) /* relaxed: O3 of idle.c */
         leat__offer_slot(worker);
 }
 

@@ -56,7 +56,6 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
 
         worker->sched = sched;
         worker->alone = sched->alone;
-        worker->asks = !sched->alone;
         err = leat__deque_init(&worker->fresh);
         if (!err)
             err = leat__runq_init(&worker->runq);

@@ -102,7 +102,6 @@ struct leat__worker {
     int                 *errno_at; /* where this thread's errno lives */
     bool                 alone;    /* no other worker, so no thieves */
     bool                 special; /* something may be in pinned, or in a class's queue */
-    bool                 asks;    /* wakes another for what it puts into lifo: leat__offer_slot */
     struct leat__batch   pinned; /* FIFO of fibers that no thief may have */
     struct leat__context context; /* of the loop */
     /* the loop's */
@@ -160,6 +159,7 @@ struct leat__sched {
     alignas(64) struct leat__idle idle;
     LEAT_ATOMIC(void *) bell; /* to be rung by a worker that awakes; NULL: none */
     LEAT_ATOMIC(uint32_t) visitors; /* threads of others that are handing a fiber in */
+    LEAT_ATOMIC(bool) asks; /* wake somebody for what is put into a slot: leat__offer_slot */
     LEAT_ATOMIC(uint32_t) asks_skip; /* awakenings between two that ask: leat__offer_slot */
     LEAT_ATOMIC(uint32_t) asks_left; /* and until the next one */
     LEAT_ATOMIC(bool) sentinel; /* a sleeper looks after queues every LEAT__SENTINEL_NS */

@@ -93,7 +93,7 @@ static void queue_short(struct leat__worker *worker)
         return;
     }
     model_check(!leat__slot_swap(&worker->lifo, &fibers[SHORT]));
-    if (worker->asks && !load_relaxed(&sched.sentinel)) /* relaxed: as in park.c */
+    if (load_relaxed(&sched.asks)) /* relaxed: as in park.c */
         leat__offer_slot(worker);
 }
 
