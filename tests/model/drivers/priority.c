@@ -78,7 +78,7 @@ static void begin(void)
 }
 
 /* A fiber that was started, of a class or none: in the place that leat__enqueue has for it. */
-static int add(struct leat__worker *worker, uint8_t special)
+static int add(struct leat__worker *worker, uint16_t special)
 {
     int i = used++; /* before others run */
 
