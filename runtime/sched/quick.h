@@ -25,8 +25,9 @@ static inline __attribute__((always_inline)) void leat__park_quick(struct leat__
 static inline __attribute__((always_inline)) bool leat__ready_quick(struct leat__worker *worker,
                                                                     struct leat__fiber *fiber)
 {
-    if (__builtin_expect(leat__slot_peek(&worker->lifo) || fiber->special || worker->asks ||
+    if (__builtin_expect(leat__slot_peek(&worker->lifo) || fiber->special ||
                          worker->sched != fiber->sched ||
+                         load_relaxed(&worker->sched->asks) || /* relaxed: O3 of idle.c */
                          /* relaxed: an estimate */
                          (!worker->alone && load_relaxed(&worker->turn_ns) > LEAT__WAKE_NS) ||
                          leat__turn_state(fiber) != LEAT__FIBER_PARKED, 0))
