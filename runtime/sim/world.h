@@ -239,6 +239,9 @@ void leat__world_passed_drop(struct leat__world_socket *socket);
 /* The connection is lost: both ends read ECONNRESET once, and what was on its way is gone. */
 void leat__world_reset(struct leat__world_socket *socket);
 
+/* Data came for the peer, which reads no more and has sent its end: it answers with a reset. */
+void leat__world_refuse(struct leat__world_socket *socket);
+
 /* The network swallows all between the two ends; they hear of it after a quarter of an hour. */
 void leat__world_half_open(struct leat__world_socket *socket);
 

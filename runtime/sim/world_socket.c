@@ -332,9 +332,12 @@ static void lose(struct leat__world_socket *socket)
     leat__world_passed_drop(socket);
 }
 
+/* Who has read the end of a connection already, or could, hears of a reset as EPIPE. */
 static void cut(struct leat__world_socket *socket, int err)
 {
-    socket->error = err;
+    bool had_ended = socket->ended && !leat__world_is_local(socket);
+
+    socket->error = err == -ECONNRESET && had_ended ? -EPIPE : err;
     socket->ended = true;
     socket->closed = true;
 }
@@ -349,6 +352,13 @@ void leat__world_reset(struct leat__world_socket *socket)
         lose(socket->peer);
         cut(socket->peer, -ECONNRESET);
     }
+    leat__world_changed();
+}
+
+void leat__world_refuse(struct leat__world_socket *socket)
+{
+    cut(socket->peer, -ECONNRESET); /* what it has not read stays to be read */
+    cut(socket, -ECONNRESET);
     leat__world_changed();
 }
 

@@ -107,6 +107,8 @@ int leat__world_recv(struct leat__world_socket *socket, void *data, size_t bytes
             leat__world_changed();
         return result;
     }
+    if (socket->error == -EPIPE && socket->ended)
+        return 0; /* the end, which came before: an error is for who writes */
     if (socket->error)
         return take_error(socket);
     return socket->ended || socket->shut_reading || bytes == 0 ? 0 : -EAGAIN;
@@ -139,6 +141,8 @@ static int send_into_nothing(struct leat__world_socket *socket, size_t bytes)
     leat__world.sent += bytes;
     leat__world.lost += bytes;
     socket->closed = !socket->half_open;
+    if (socket->closed)
+        socket->error = -EPIPE; /* the next one to write is told */
     return (int)bytes;
 }
 
@@ -161,6 +165,13 @@ static int send_with(struct leat__world_socket *socket, const void *data, size_t
         return send_into_nothing(socket, bytes);
     if (socket->type == SOCK_SEQPACKET && bytes + sizeof(struct packet) > socket->peer->in.room)
         return -EMSGSIZE;
+    if (!leat__world_is_local(socket) && socket->peer->shut_reading &&
+        socket->peer->shut_writing && bytes > 0) {
+        leat__world.sent += bytes;
+        leat__world.lost += bytes;
+        leat__world_refuse(socket);
+        return (int)bytes;
+    }
     sent = send_bytes(socket, data, bytes, passed);
     if (sent == 0 && bytes > 0)
         return -EAGAIN;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A script that a seed writes: calls on pipes, local sockets and files in any order, sensible or
- * not. It makes no call that could wait, so that what it notes depends on nothing but the calls. */
+/* A script that a seed writes: calls on pipes, sockets and files in any order, sensible or not. It
+ * makes no call that could wait, so that what it notes depends on nothing but the calls. */
 #include "base/random.h"
 #include "conform/script.h"
 #include "reactor/call.h"
@@ -63,13 +63,17 @@ static int errno_of(int result)
 
 static void make_pair(struct world *world, int i)
 {
+    uint32_t kind;
     int fds[2];
 
     i &= ~1;
     if (world->end[i].fd >= 0 || world->end[i + 1].fd >= 0)
         return;
-    world->end[i].socket = world->end[i + 1].socket = below(world, 2) > 0;
-    if (world->end[i].socket)
+    kind = below(world, 4);
+    world->end[i].socket = world->end[i + 1].socket = kind > 1;
+    if (kind == 3)
+        script_tcp(world->script, fds);
+    else if (kind == 2)
         script_pair(world->script, fds);
     else
         script_pipe(world->script, fds);
@@ -77,7 +81,7 @@ static void make_pair(struct world *world, int i)
         world->end[i + k].fd = fds[k];
         world->end[i + k].writes = world->end[i].socket || k == 1;
     }
-    tell(world, world->end[i].socket ? "sockets" : "pipe", i, 0);
+    tell(world, kind == 3 ? "connection" : kind == 2 ? "sockets" : "pipe", i, 0);
 }
 
 static void fill_data(struct world *world, char *data, size_t bytes)

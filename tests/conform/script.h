@@ -88,6 +88,7 @@ void note_read(struct script *script, const char *what, int fd, size_t bytes);
 
 void script_pipe(struct script *script, int fds[2]);
 void script_pair(struct script *script, int fds[2]);
+void script_tcp(struct script *script, int fds[2]); /* connected over the loopback */
 void script_expect(struct script *script, const char *what, bool held);
 
 /* folder/name, valid until the sixteenth call after. */

@@ -367,7 +367,7 @@ static int tcp_bound(struct script *script, struct sockaddr_in *ret)
 }
 
 /* fds[0] connected, fds[1] accepted. */
-static void tcp_pair(struct script *script, int fds[2])
+void script_tcp(struct script *script, int fds[2])
 {
     struct sockaddr_in address;
     int listener = tcp_bound(script, &address);
@@ -386,7 +386,7 @@ SCRIPT(tcp_carries_both_ways)
     socklen_t bytes = sizeof here;
     int fds[2];
 
-    tcp_pair(script, fds);
+    script_tcp(script, fds);
     note(script, "getsockname", getsockname(fds[0], (struct sockaddr *)&here, &bytes));
     note(script, "getpeername", getpeername(fds[1], (struct sockaddr *)&there, &bytes));
     note(script, "they are the same", memcmp(&here, &there, sizeof here) == 0);
@@ -425,7 +425,7 @@ SCRIPT(tcp_half_closed_still_carries_the_other_way)
 {
     int fds[2];
 
-    tcp_pair(script, fds);
+    script_tcp(script, fds);
     note(script, "send", do_send(fds[0], "last", 4, 0));
     note(script, "shutdown", shutdown(fds[0], SHUT_WR));
     note_recv(script, "receive", fds[1], 100, 0);
@@ -443,7 +443,7 @@ SCRIPT(tcp_reset_by_the_peer)
     struct linger linger = { .l_onoff = 1, .l_linger = 0 };
     int fds[2];
 
-    tcp_pair(script, fds);
+    script_tcp(script, fds);
     note(script, "send", do_send(fds[1], "lost", 4, 0));
     note(script, "linger", setsockopt(fds[1], SOL_SOCKET, SO_LINGER, &linger, sizeof linger));
     close(fds[1]);
@@ -457,7 +457,7 @@ SCRIPT(tcp_peer_that_left_without_reading_resets)
 {
     int fds[2];
 
-    tcp_pair(script, fds);
+    script_tcp(script, fds);
     note(script, "send", do_send(fds[0], "never read", 10, 0));
     note(script, "poll of the other", do_poll(fds[1], POLLIN));
     close(fds[1]);
@@ -471,7 +471,7 @@ SCRIPT(tcp_receive_waits_and_ends_with_the_peer)
     struct call call = { .bytes = 64 };
     int fds[2];
 
-    tcp_pair(script, fds);
+    script_tcp(script, fds);
     call.fd = fds[0];
     for (int round = 0; round < 2; round++) {
         LEAT_SCOPE(scope);
