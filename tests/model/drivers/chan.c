@@ -432,6 +432,20 @@ MODEL_DRIVER(chan_shared_room_goes_to_who_waits_for_it, .weak_preemptions = 1)
     check_conserved();
 }
 
+/* The sender goes to wait while one receiver makes room and another finds nothing yet. */
+MODEL_DRIVER(chan_shared_sender_waits_beside_two_receivers, .preemptions = 1, .stale = 2)
+{
+    reset(1, NULL);
+    share();
+    sent[1] = 1;
+    model_check(leat_chan_try_send(chan, &(int){ 1 }) == 0);
+    model_spawn(send_one, (void *)(intptr_t)2);
+    model_spawn(receive_one, NULL);
+    model_spawn(receive_one, NULL);
+    model_run();
+    check_conserved();
+}
+
 MODEL_DRIVER(chan_shared_two_senders_two_places, .preemptions = 1, .stale = 1)
 {
     reset(2, NULL);
