@@ -5,9 +5,10 @@
  *   I1  WAITING is set while the list is not empty, and changes only under the lock; SET is not set
  *       beside it: who waits announces it by a compare-and-swap that sees SET clear, and who sets
  *       takes all waiters first.
- *   I2  A set in passing touches the event last when it is seen. One that finds WAITING set touches
- *       it last before it wakes; until then, or until it has the lock after us, a waiter's call is
- *       under way, and nobody may take the memory back.
+ *   I2  A set in passing touches the event last when it is seen. One that finds WAITING set under
+ *       the lock touches it last before it wakes; until then, or until it has the lock after us, a
+ *       waiter's call is under way, and nobody may take the memory back. (WAITING seen without the
+ *       lock tells nothing: who waited may have given up, and its next call sees the event set.)
  *
  * ORDERING
  *   O1  Set releases, also when it was set, to the acquire of whoever sees it, or by claim and
@@ -41,10 +42,16 @@ void leat_event_set(struct leat_event *public)
     struct leat__waitnode *node;
     uint32_t old = load_relaxed(&event->word); /* relaxed: the compare-and-swap decides */
 
-    while (!(old & WAITING))
-        if (cas_weak_release(&event->word, &old, SET)) /* O1, I2 */
-            return;
-    leat__lock(&event->lock);
+    for (;;) {
+        while (!(old & WAITING))
+            if (cas_weak_release(&event->word, &old, SET)) /* O1, I2 */
+                return;
+        leat__lock(&event->lock);
+        old = load_relaxed(&event->word); /* relaxed: it changes from WAITING under the lock */
+        if (old & WAITING)
+            break;
+        leat__unlock(&event->lock); /* those who waited have left */
+    }
     while ((node = leat__waitlist_claim(&event->waiters)))
         leat__waitlist_push(&won, node);
     (void)exchange_release(&event->word, SET); /* O1 */

@@ -94,6 +94,30 @@ MODEL_DRIVER(event_is_not_touched_after_its_set_was_seen)
         model_check(((unsigned char *)&event)[i] == POISON);
 }
 
+static bool reused;
+
+/* Its second call sees the event set, whether or not the first was given up. */
+static void await_twice_and_reuse_the_memory(void *arg)
+{
+    (void)arg;
+    if (leat_event_wait(&event) == 0 || leat_event_wait(&event) == 0) {
+        memset(&event, POISON, sizeof event);
+        reused = true;
+    }
+}
+
+MODEL_DRIVER(event_is_not_touched_after_a_wait_that_was_given_up, .weak_preemptions = 1)
+{
+    reused = false;
+    reset(&scope);
+    model_spawn(await_twice_and_reuse_the_memory, NULL);
+    model_spawn(set, NULL);
+    model_spawn(cancel, NULL);
+    model_run();
+    for (size_t i = 0; reused && i < sizeof event; i++)
+        model_check(((unsigned char *)&event)[i] == POISON);
+}
+
 static void set_again(void *arg)
 {
     (void)arg;
