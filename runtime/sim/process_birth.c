@@ -103,10 +103,9 @@ struct birth {
 
 static void live_as_worker(void *arg)
 {
-    struct birth birth = *(struct birth *)arg;
+    struct birth *birth = arg;
 
-    free(arg);
-    leat__worker_live(&birth.limits, birth.fds, birth.zygote);
+    leat__worker_live(&birth->limits, birth->fds, birth->zygote);
 }
 
 /* The child's descriptors are copies, as a fork makes them; all or none. */
@@ -138,6 +137,7 @@ pid_t leat__worker_fork(const struct leat__limits *limits, const int fds[LEAT__P
         free(birth);
         return err;
     }
+    child->heap = birth; /* it may be killed before it has read any of it */
     child->deaf = leat__sim_fault(leat__sim_config()->death);
     if (give_descriptors(child, birth, fds) != 0)
         leat__sim_process_strike(child, SIGKILL); /* it would have died of their want */
