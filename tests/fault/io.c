@@ -88,7 +88,7 @@ static int talk(uint16_t port, char *ret)
     if (n == 0)
         n = leat_read_full(conn, ret, TEXT_BYTES);
     leat_close_stream(conn);
-    return n < 0 ? (int)n : n == TEXT_BYTES ? 0 : -EIO;
+    return n < 0 ? (int)n : n == TEXT_BYTES ? 0 : -EPIPE; /* the other side has closed */
 }
 
 static int write_whole(struct leat_file *file, const char *data, size_t bytes)
