@@ -255,6 +255,8 @@ LEAT_TEST_TASK(select_fd, timing_a_plain_thread_is_woken_at_once_beside_a_descri
     expect_lt(best, 200 * LEAT_MSEC); /* looking every 2 ms took 400 at least */
 }
 
+static atomic_bool timed_out; /* often enough: now it waits for the close */
+
 /* The other thread's cancel or time ends it, and whatever has won leaves nothing behind. */
 static void *choose_until_cancelled(void *arg)
 {
@@ -269,6 +271,7 @@ static void *choose_until_cancelled(void *arg)
         if (found != 2 && found != -ETIMEDOUT)
             return NULL;
     }
+    atomic_store(&timed_out, true);
     return leat_select(LEAT_READABLE(relay->silent[0]), LEAT_RECV(&relay->back, &number)) == -EPIPE
                ? arg : NULL;
 }
@@ -279,10 +282,13 @@ LEAT_TEST(select_fd, a_plain_thread_s_deadlines_and_a_close_end_it)
     pthread_t thread;
     void *ended;
 
+    atomic_store(&timed_out, false);
     open_pipe(relay.silent);
     assert_ok(leat_chan_open(&relay.back, .capacity = 1));
     assert_ok(pthread_create(&thread, NULL, choose_until_cancelled, &relay));
-    (void)usleep(30000);
+    for (int i = 0; i < 5000 && !atomic_load(&timed_out); i++)
+        (void)usleep(1000);
+    (void)usleep(10000);
     leat_close(&relay.back);
     assert_ok(pthread_join(thread, &ended));
     expect_not_null(ended);
