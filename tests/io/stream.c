@@ -394,6 +394,7 @@ struct impatient {
     struct leat_stream *stream;
     size_t              bytes, wrong;
     unsigned            timeouts;
+    struct leat_stream *other; /* the writer's side */
 };
 
 static int read_impatiently(void *arg)
@@ -406,7 +407,7 @@ static int read_impatiently(void *arg)
         LEAT_LIMIT((leat_time)(i * 7919 % 90) * LEAT_USEC);
         n = leat_read(reader->stream, data, 1 + i % sizeof data);
         if (n == -ETIMEDOUT) {
-            reader->timeouts++;
+            __atomic_add_fetch(&reader->timeouts, 1, __ATOMIC_RELAXED);
             continue;
         }
         if (n < 0)
@@ -420,7 +421,8 @@ static int read_impatiently(void *arg)
 
 static int write_now_and_then(void *arg)
 {
-    struct leat_stream *stream = arg;
+    struct impatient *reader = arg;
+    struct leat_stream *stream = reader->other;
     size_t sent = 0;
 
     while (sent < 20000) {
@@ -438,6 +440,9 @@ static int write_now_and_then(void *arg)
         else if (sent % 3 == 1)
             leat_yield();
     }
+    /* a reader that came late found all of it there, and waits only now */
+    while (__atomic_load_n(&reader->timeouts, __ATOMIC_RELAXED) == 0)
+        leat_sleep(LEAT_MSEC);
     leat_close_stream(stream);
     return 0;
 }
@@ -454,8 +459,9 @@ LEAT_TEST_TASK(stream, reads_that_run_out_of_time_lose_no_byte)
         else
             open_pair(pair);
         reader.stream = pair[A];
+        reader.other = pair[B];
         leat_spawn(&scope, read_impatiently, &reader);
-        leat_spawn(&scope, write_now_and_then, pair[B]);
+        leat_spawn(&scope, write_now_and_then, &reader);
         expect_ok(leat_scope_join(&scope));
         expect_eq(reader.bytes, (size_t)20000);
         expect_eq(reader.wrong, (size_t)0);
