@@ -3,6 +3,7 @@
  * nothing. */
 #include "harness/test.h"
 #include "lockfree/atomic.h"
+#include "observe/dumped.h"
 #include "platform/clock.h"
 #include "platform/sanitize.h"
 
@@ -20,21 +21,6 @@
 
 #define OPTIONS(...)                                                                               \
     (&(const struct leat_chan_options){ .size = sizeof(struct leat_chan_options), __VA_ARGS__ })
-
-/* What leat_dump writes, as a string; to be freed. */
-static char *dump(void)
-{
-    int fd = memfd_create("dump", MFD_CLOEXEC);
-    char *text;
-    off_t bytes;
-
-    expect_ok(leat_dump(fd));
-    bytes = lseek(fd, 0, SEEK_END);
-    text = calloc(1, (size_t)bytes + 1);
-    expect_eq(pread(fd, text, (size_t)bytes, 0), bytes);
-    close(fd);
-    return text;
-}
 
 struct stage {
     struct leat_chan     *empty, *full;

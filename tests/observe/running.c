@@ -2,6 +2,7 @@
 /* leat_dump on tasks that run: their stacks too, as far as their threads answer. */
 #include "harness/test.h"
 #include "lockfree/atomic.h"
+#include "observe/dumped.h"
 #include "platform/clock.h"
 #include "platform/sanitize.h"
 
@@ -17,20 +18,6 @@
 #include <unistd.h>
 
 #define NO_ANSWER "(no stack: its thread does not answer a signal)"
-
-static char *dump(void)
-{
-    int fd = memfd_create("dump", MFD_CLOEXEC);
-    char *text;
-    off_t bytes;
-
-    expect_ok(leat_dump(fd));
-    bytes = lseek(fd, 0, SEEK_END);
-    text = calloc(1, (size_t)bytes + 1);
-    expect_eq(pread(fd, text, (size_t)bytes, 0), bytes);
-    close(fd);
-    return text;
-}
 
 struct stage {
     LEAT_ATOMIC(int)  begun;

@@ -127,9 +127,9 @@ MODEL_DRIVER(select_fd_is_seen_readable, .preemptions = 1, .stale = 1)
     end();
 }
 
-MODEL_DRIVER(select_fd_against_a_send, .preemptions = 1, .stale = -1)
+static void choose_beside_a_send(bool promptly)
 {
-    reset(true);
+    reset(promptly);
     arrives = true;
     model_spawn(work, NULL);
     model_spawn(choose, &sent);
@@ -139,16 +139,14 @@ MODEL_DRIVER(select_fd_against_a_send, .preemptions = 1, .stale = -1)
     end();
 }
 
+MODEL_DRIVER(select_fd_against_a_send, .preemptions = 1, .stale = -1)
+{
+    choose_beside_a_send(true);
+}
+
 MODEL_DRIVER(select_fd_that_is_slow_to_come_back_against_a_send, .preemptions = 1, .stale = -1)
 {
-    reset(false);
-    arrives = true;
-    model_spawn(work, NULL);
-    model_spawn(choose, &sent);
-    model_spawn(send_one, NULL);
-    model_run();
-    model_check(found >= 0);
-    end();
+    choose_beside_a_send(false);
 }
 
 MODEL_DRIVER(select_fd_against_a_cancel, .preemptions = 1, .stale = -1)
