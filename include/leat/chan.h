@@ -78,8 +78,8 @@ LEAT_API LEAT_MUST_CHECK ssize_t leat_chan_recv_many(struct leat_chan *chan, voi
  * Idempotent; never blocks. */
 LEAT_API void leat_chan_close(struct leat_chan *chan);
 
-/* An element that was received is dealt with: for programs that use leat_chan_join. Never blocks.
- * */
+/* An element that was received is dealt with: for programs that use leat_chan_join. Does not
+ * block. */
 LEAT_API void leat_chan_done(struct leat_chan *chan);
 
 /* Wait until leat_chan_done was called for every element that was sent.

@@ -47,27 +47,27 @@ typedef void leat_log_fn(void *arg, enum leat_log_level level, const char *line)
  * standard error (leat/observe.h); some thread outside of the runtime must take it, as the one in
  * leat_run does. */
 struct leat_options {
-    size_t            size;         /* sizeof(struct leat_options); LEAT_OPTIONS sets it */
-    unsigned          workers;      /* scheduler threads; default: CPUs this process may use */
-    enum leat_reactor reactor;
-    size_t            stack_bytes;  /* promised to each task; default 64 KiB, at least 16 KiB */
-    unsigned          blocking_max; /* threads of the blocking pool at most; default 256 */
-    unsigned          compute_threads; /* default: CPUs this process may use */
-    uint64_t          seed;            /* of every random choice; default: from the kernel */
+    size_t              size;    /* sizeof(struct leat_options); LEAT_OPTIONS sets it */
+    unsigned            workers; /* scheduler threads; default: CPUs this process may use */
+    enum leat_reactor   reactor;
+    size_t              stack_bytes;  /* promised to each task; default 64 KiB, at least 16 KiB */
+    unsigned            blocking_max; /* threads of the blocking pool at most; default 256 */
+    unsigned            compute_threads; /* default: CPUs this process may use */
+    uint64_t            seed;            /* of every random choice; default: from the kernel */
     enum leat_log_level log_level;
-    leat_log_fn      *log; /* default: a line on standard error, "leat: ..." */
-    void             *log_arg;
-    bool              pinned; /* started tasks never move between workers */
-    bool              no_signals; /* workers get none: see leat/observe.h; or LEAT_SIGNALS=0 */
-    leat_time         drain_ns; /* for detached tasks to end by themselves after fn has, before
+    leat_log_fn        *log; /* default: a line on standard error, "leat: ..." */
+    void               *log_arg;
+    bool                pinned;     /* started tasks never move between workers */
+    bool                no_signals; /* workers get none: see leat/observe.h; or LEAT_SIGNALS=0 */
+    leat_time           drain_ns;   /* for detached tasks to end by themselves after fn has, before
                                    they are cancelled; default: none. LEAT_NEVER: they end alone */
-    leat_time         stall_ns; /* a task that holds its worker for longer is named in the log;
+    leat_time           stall_ns;   /* a task that holds its worker for longer is named in the log;
                                    default LEAT_STALL_MS, else 100 ms; LEAT_NEVER: none is */
-    bool              stack_report; /* measure how deep tasks go, and log it at the end
+    bool                stack_report; /* measure how deep tasks go, and log it at the end
                                        (leat_stack_report); LEAT_STACK_REPORT=1 asks for it too */
-    leat_time         stop_ns; /* at the end, for calls that were abandoned (leat_blocking_owned);
+    leat_time           stop_ns; /* at the end, for calls that were abandoned (leat_blocking_owned);
                                   then their threads are left behind; default 10 s */
-    uint64_t          reserved[4];
+    uint64_t            reserved[4];
 };
 
 /* A pointer to options with the named fields set: leat_run(fn, arg, LEAT_OPTIONS(.workers = 1)). */
@@ -107,8 +107,8 @@ LEAT_API void leat_runtime_release(struct leat_runtime *runtime);
  *
  *     leat_runtime_hold(runtime = leat_runtime_current());   // in a task
  *     ...
- *     int result = leat_call(runtime, lookup, &request);     // in any thread, also another
- *     runtime's leat_runtime_release(runtime);
+ *     int result = leat_call(runtime, lookup, &request);     // in any thread or other runtime
+ *     leat_runtime_release(runtime);
  *
  * fn runs in the name of the caller: inside the caller's scopes, so that their deadline and their
  * cancel end its blocking calls.
@@ -117,7 +117,7 @@ LEAT_API void leat_runtime_release(struct leat_runtime *runtime);
  * thread of an embedded runtime, between steps): fn was not called.
  * Cancel: the call returns when fn does. */
 LEAT_API LEAT_MUST_CHECK int leat_call(struct leat_runtime *runtime, int (*fn)(void *arg),
-                                       void *arg);
+                                       void                *arg);
 
 /* Write one line, without a newline at its end, to the log of the caller's runtime, when it wants
  * lines of that level; up to 511 bytes. On a thread of no runtime: errors and warnings, to standard
@@ -140,11 +140,11 @@ struct leat_stats {
     const char *reactor; /* "io_uring" or "epoll" */
     unsigned    workers;
     uint64_t    spawns;
-    uint64_t    switches;  /* from one fiber to another */
-    uint64_t    parks;     /* times a worker went to sleep */
-    uint64_t    steals;    /* successful raids on another worker's queue */
-    uint64_t    stolen;    /* tasks moved by them */
-    uint64_t    wakes;     /* sleeping workers woken for work */
+    uint64_t    switches;   /* from one fiber to another */
+    uint64_t    parks;      /* times a worker went to sleep */
+    uint64_t    steals;     /* successful raids on another worker's queue */
+    uint64_t    stolen;     /* tasks moved by them */
+    uint64_t    wakes;      /* sleeping workers woken for work */
     uint64_t    inline_ops; /* I/O operations that finished at once, without the reactor */
     uint64_t    reactor_ops;
     uint64_t    blocking_calls;

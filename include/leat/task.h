@@ -241,8 +241,8 @@ LEAT_API int leat_cancelled(void);
  * are cancelled before; LEAT_NEVER where there is none. Never blocks. */
 LEAT_API leat_time leat_deadline(void);
 
-/* The name given at spawn, "root" for leat_run's function, NULL without one or on a plain thread.
- * */
+/* The name given at spawn, "root" for leat_run's function; NULL without one, or on a plain
+ * thread. */
 LEAT_API const char *leat_task_name(void);
 
 /* Shield the block that follows: for up to `grace` nanoseconds from here its blocking calls see no
@@ -260,8 +260,8 @@ LEAT_API const char *leat_task_name(void);
          leat_guard_pass(&guard, grace);)
 
 /* What LEAT_SHIELD is made of, for bindings. Lives in the caller's frame; entered and left in
- * reverse order by the same task. Leaving twice, or one that was never entered (all-zero), is fine.
- * */
+ * reverse order by the same task. Leaving twice is fine, and so is leaving one that was never
+ * entered (all-zero). */
 struct leat_guard {
     uint64_t leat__private[12];
 };

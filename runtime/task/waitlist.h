@@ -55,8 +55,8 @@ void leat__waitlist_remove(struct leat__waitlist *list, struct leat__waitnode *n
  * otherwise are taken off on the way; their waiters find that out under the lock. */
 struct leat__waitnode *leat__waitlist_claim(struct leat__waitlist *list);
 
-/* Wake those that were claimed and pushed to `won`, a list of the caller's own, without the lock.
- * */
+/* Wake those that were claimed and pushed to `won`, a list of the caller's own. Called without
+ * the lock. */
 void leat__waitlist_wake(struct leat__waitlist *won);
 
 /* Wait on the list, the lock being held; it is free when this returns. Returns node->result after
