@@ -90,6 +90,7 @@ static bool take_back(struct leat__proc *worker, struct leat__flight *flight)
     if (!leat__ring_take_back(slot_of(worker, flight)))
         return false;
     take_job(worker, flight);
+    worker->jobs--; /* it was none of its: replaced for such it might never come to one */
     return true;
 }
 

@@ -76,7 +76,7 @@ struct leat__proc {
     struct leat__flight flight[LEAT__PROCS_SLOTS];
     unsigned           head, count; /* flights */
     unsigned           live;        /* of them, with a job */
-    unsigned           jobs, ended; /* in its life: posted; and answered, or died of */
+    unsigned           jobs, ended; /* in its life: posted for good; answered, or died of */
     enum leat__proc_why why;
     int                stopped_by;
     unsigned           fruitless; /* lives in a row that finished no job */

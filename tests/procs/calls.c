@@ -189,6 +189,59 @@ LEAT_TEST_TASK(procs, workers_are_replaced_after_so_many_jobs)
     leat_procs_close(procs);
 }
 
+static int doze_for_an_id(struct leat_procs *procs, leat_time length, int *ret_pid)
+{
+    struct leat_reply reply = { 0 };
+    int err = leat_procs_call(procs, doze, &length, sizeof length, &reply);
+
+    if (!err)
+        memcpy(ret_pid, reply.data, sizeof *ret_pid);
+    leat_reply_fini(&reply);
+    return err;
+}
+
+static struct dozer {
+    struct leat_procs *procs;
+    int                pid;
+} dozer;
+
+static int doze_long(void *arg)
+{
+    struct dozer *it = arg;
+
+    return doze_for_an_id(it->procs, 500 * LEAT_MSEC, &it->pid);
+}
+
+/* Found by a seed: workers that were given only what was taken back retired again and again. */
+LEAT_TEST_TASK(procs, job_that_was_taken_back_does_not_count_towards_a_replacement)
+{
+    struct leat_procs *procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 1, .jobs_max = 3));
+    struct leat_reply reply = { 0 };
+    struct leat_procs_stats stats;
+    int pid = 0, before = 0;
+    LEAT_SCOPE(scope);
+
+    expect_ok(doze_for_an_id(procs, 0, &before));
+    dozer.procs = procs;
+    leat_spawn(&scope, doze_long, &dozer);
+    do {
+        expect_ok(leat_sleep(LEAT_MSEC));
+        leat_procs_stats_read(procs, &stats);
+    } while (stats.calls < 2); /* it is the worker's first by then */
+    for (int i = 0; i < 2; i++) {
+        LEAT_LIMIT(5 * LEAT_MSEC);
+
+        expect_eq(leat_procs_call(procs, worker_id, NULL, 0, &reply), -ETIMEDOUT);
+        expect_eq(reply.end, LEAT_REMOTE_NOT_RUN);
+    }
+    expect_ok(leat_scope_join(&scope));
+    expect_ok(doze_for_an_id(procs, 0, &pid));
+    expect_eq(dozer.pid, before);
+    expect_eq(pid, before);
+    leat_reply_fini(&reply);
+    leat_procs_close(procs);
+}
+
 static struct leat_procs *shared_pool;
 
 static void *call_from_thread(void *arg)
