@@ -13,7 +13,8 @@
  * Exactly one case happens, or none and the result is an error of the caller's scopes. Cases are
  * made by LEAT_RECV, LEAT_SEND (chan.h), LEAT_ACQUIRE (sync.h), LEAT_READABLE, LEAT_WRITABLE,
  * LEAT_DONE, LEAT_AFTER, LEAT_AT and LEAT_DEFAULT. When several can happen, one of them is taken at
- * random. No memory is allocated. */
+ * random. No memory is allocated. (With epoll, a worker's table of descriptors grows when a higher
+ * one than ever before is waited for.) */
 #ifndef LEAT_SELECT_H
 #define LEAT_SELECT_H
 
