@@ -115,7 +115,9 @@ struct leat_procs_stats {
     uint64_t failed;   /* calls that ended otherwise */
     uint64_t deaths;   /* of workers, for whatever reason */
     uint64_t retries;  /* jobs started again after a death */
-    uint64_t reserved[4];
+    uint64_t replaced; /* dead workers whose successor was born */
+    uint64_t replace_ns_max; /* the longest that took, from when the death was seen */
+    uint64_t reserved[2];
 };
 
 /* Never blocks. Threads: as leat_procs_call. */

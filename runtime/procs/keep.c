@@ -13,7 +13,7 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#define TICK      (250 * LEAT_MSEC)
+#define TICK      (100 * LEAT_MSEC)
 #define TICK_MIN  LEAT_MSEC
 #define DELAY_MAX (500 * LEAT_MSEC) /* a worker is replaced in under a second, whatever happened */
 
@@ -106,6 +106,8 @@ static void bury(struct leat__proc *worker, int status, bool lost)
 {
     leat__flight_settle(worker, status, lost);
     leat__proc_clear(worker);
+    if (worker->gone_at == 0) /* else it was never born: the place is empty since the last death */
+        worker->gone_at = leat_now();
     plan_start(worker, delay_of(worker));
     give_up_hope(worker->procs);
 }
@@ -135,6 +137,21 @@ static void died(struct leat_procs *procs, const struct leat__report *report)
         start_due(worker);
 }
 
+/* With the lock. */
+static void born(struct leat__proc *worker, pid_t pid)
+{
+    struct leat_procs_stats *stats = &worker->procs->stats;
+    leat_time length = leat_now() - worker->gone_at;
+
+    worker->pid = pid;
+    if (worker->gone_at == 0)
+        return;
+    worker->gone_at = 0;
+    stats->replaced++;
+    if (length > (leat_time)stats->replace_ns_max)
+        stats->replace_ns_max = (uint64_t)length;
+}
+
 static void take_report(struct leat_procs *procs, const struct leat__report *report)
 {
     struct leat__proc *worker;
@@ -149,7 +166,7 @@ static void take_report(struct leat_procs *procs, const struct leat__report *rep
         pthread_mutex_lock(&procs->lock);
         worker = find(procs, report->id);
         if (worker && report->kind == LEAT__REPORT_BORN)
-            worker->pid = report->value;
+            born(worker, report->value);
         else if (worker && worker->why == LEAT__WHY_NOT)
             worker->stopped_by = report->value;
         pthread_mutex_unlock(&procs->lock);

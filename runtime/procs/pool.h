@@ -81,6 +81,8 @@ struct leat__proc {
     int                stopped_by;
     unsigned           fruitless; /* lives in a row that finished no job */
     leat_time          start_at;  /* GONE: when the next life begins; LEAT_NEVER: under way */
+    leat_time          gone_at;   /* when the last one was found dead; 0: this one is born, or the
+                                     first */
     struct leat__capture *capture[2];
 };
 

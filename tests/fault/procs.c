@@ -175,24 +175,35 @@ static int run_client(void *arg)
     return 0;
 }
 
-/* A number may have passed to somebody else: only what calls itself ours is signalled. */
-static bool kill_ours(int pid, const char *name, int number)
+/* The parent of a process that lives and calls itself so; 0: there is none, for a number may have
+ * passed to somebody else, and a dead process keeps its number until it is reaped. */
+static int parent_of(int pid, const char *name)
 {
-    char path[64], comm[32] = "";
+    int parent = 0;
+    char path[64], comm[32] = "", state = 'X';
     FILE *file;
 
-    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
     file = pid > 0 ? fopen(path, "r") : NULL;
     if (!file)
-        return false;
-    if (!fgets(comm, sizeof comm, file))
-        comm[0] = '\0';
+        return 0;
+    if (fscanf(file, "%*d (%31[^)]) %c %d", comm, &state, &parent) != 3)
+        state = 'X';
     fclose(file);
-    return strncmp(comm, name, strlen(name)) == 0 && kill(pid, number) == 0;
+    return state != 'Z' && state != 'X' && strcmp(comm, name) == 0 ? parent : 0;
 }
 
-/* How long until the pool has all its workers again, once it has noticed the loss. */
-static leat_time await_whole(struct campaign *campaign, uint64_t deaths, unsigned workers)
+/* One of the pool's, whose death it has yet to see: workers of a dead zygote are no more. */
+static bool is_ours(int pid, bool zygote)
+{
+    int parent = parent_of(pid, zygote ? "leat/zygote" : "leat/worker");
+
+    return parent != 0 && (zygote || parent_of(parent, "leat/zygote") != 0);
+}
+
+/* From a kill until the pool knows of the death. How long the replacement then takes it says
+ * itself, for each place. (Until all places are full again says little: others die meanwhile.) */
+static leat_time await_death(struct campaign *campaign, int pid, bool zygote, uint64_t deaths)
 {
     struct leat_procs_stats stats;
     leat_time begin = leat_now();
@@ -200,8 +211,7 @@ static leat_time await_whole(struct campaign *campaign, uint64_t deaths, unsigne
     do {
         expect_ok(leat_sleep(LEAT_MSEC / 4));
         leat_procs_stats_read(campaign->procs, &stats);
-    } while ((stats.workers < workers || stats.deaths <= deaths) &&
-             leat_now() - begin < 20 * LEAT_SEC);
+    } while ((is_ours(pid, zygote) || stats.deaths <= deaths) && leat_now() - begin < 20 * LEAT_SEC);
     return leat_now() - begin;
 }
 
@@ -209,22 +219,22 @@ static leat_time kill_at_random(struct campaign *campaign, size_t rounds)
 {
     uint64_t random = test_seed() | 1;
     leat_time slowest = 0;
+    size_t done = 0;
 
-    for (size_t done = 0, tries = 0; done < rounds && tries < 1000 * rounds; tries++) {
+    for (size_t tries = 0; done < rounds && tries < 1000 * rounds; tries++) {
         static const int numbers[] = { SIGKILL, SIGKILL, SIGSTOP, SIGTERM, SIGSEGV };
         int number = numbers[(random >> 32) % 5], pid = campaign->seen[(random >> 40) % SEEN];
+        bool zygote = done % 50 == 49;
         struct leat_procs_stats before;
-        bool killed;
 
+        if (zygote) {
+            pid = campaign->zygote;
+            number = number == SIGSTOP ? SIGSTOP : SIGKILL;
+        }
         leat_procs_stats_read(campaign->procs, &before);
         random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
-        if (done % 50 == 49)
-            killed = kill_ours(campaign->zygote, "leat/zygote",
-                               number == SIGSTOP ? SIGSTOP : SIGKILL);
-        else
-            killed = kill_ours(pid, "leat/worker", number);
-        if (killed) {
-            leat_time length = await_whole(campaign, before.deaths, 3);
+        if (is_ours(pid, zygote) && kill(pid, number) == 0) {
+            leat_time length = await_death(campaign, pid, zygote, before.deaths);
 
             slowest = length > slowest ? length : slowest;
             done++;
@@ -233,6 +243,7 @@ static leat_time kill_at_random(struct campaign *campaign, size_t rounds)
         }
         expect_ok(leat_sleep((leat_time)(random >> 50) % 200 * LEAT_USEC));
     }
+    expect_eq(done, rounds);
     return slowest;
 }
 
@@ -266,7 +277,8 @@ static int campaign_main(void *arg)
 {
     struct campaign *campaign = arg;
     size_t rounds = test_rounds(60, 2000);
-    leat_time slowest;
+    struct leat_procs_stats stats;
+    leat_time seen, replaced;
 
     expect_ok(leat_procs_open(&campaign->procs,
                               LEAT_PROCS_OPTIONS(.workers = 3,
@@ -276,16 +288,23 @@ static int campaign_main(void *arg)
         LEAT_SCOPE(scope);
         for (int i = 0; i < CLIENTS; i++)
             leat_spawn(&scope, run_client, campaign);
-        slowest = kill_at_random(campaign, rounds);
+        seen = kill_at_random(campaign, rounds);
         campaign->stop = 1;
         expect_ok(leat_scope_join(&scope));
     }
+    leat_procs_stats_read(campaign->procs, &stats);
     leat_procs_close(campaign->procs);
+    replaced = (leat_time)stats.replace_ns_max;
     expect_eq(campaign->wrong, 0u);
     expect_gt(campaign->answered, rounds);
-    expect_lt(slowest, 5 * LEAT_SEC); /* ten times what was seen */
-    printf("R13 answered=%u failed=%u slowest_replacement_ms=%lld\n", campaign->answered,
-           campaign->failed, (long long)(slowest / LEAT_MSEC));
+    expect_ge(stats.replaced, rounds - 3);
+    /* A second is promised; machines that do much else, and sanitizers, get five. */
+    expect_lt(seen + replaced, (test_rounds(0, 1) && TEST_SLOWDOWN == 1 ? 1 : 5) * LEAT_SEC);
+    printf("R13 kills=%zu answered=%u failed=%u wrong=%u deaths=%llu replaced=%llu "
+           "slowest_seen_ms=%lld slowest_replacement_ms=%lld\n",
+           rounds, campaign->answered, campaign->failed, campaign->wrong,
+           (unsigned long long)stats.deaths, (unsigned long long)stats.replaced,
+           (long long)(seen / LEAT_MSEC), (long long)(replaced / LEAT_MSEC));
     return 0;
 }
 

@@ -299,6 +299,8 @@ LEAT_TEST_TASK(procs_crashes, idempotent_job_is_tried_three_times_and_then_quara
                -ECHILD);
     leat_procs_stats_read(procs, &after);
     expect_eq(after.deaths, before.deaths + 3);
+    expect_ge(after.replaced, after.deaths - 1); /* who died had been born */
+    expect_gt(after.replace_ns_max, 0u);
     leat_reply_fini(&reply);
     expect_whole(procs);
     leat_procs_close(procs);
