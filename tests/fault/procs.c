@@ -211,7 +211,8 @@ static leat_time await_death(struct campaign *campaign, int pid, bool zygote, ui
     do {
         expect_ok(leat_sleep(LEAT_MSEC / 4));
         leat_procs_stats_read(campaign->procs, &stats);
-    } while ((is_ours(pid, zygote) || stats.deaths <= deaths) && leat_now() - begin < 20 * LEAT_SEC);
+    } while ((is_ours(pid, zygote) || stats.deaths <= deaths) &&
+             leat_now() - begin < 20 * LEAT_SEC);
     return leat_now() - begin;
 }
 
