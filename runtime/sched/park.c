@@ -161,7 +161,7 @@ void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber)
     before = leat__slot_swap(&worker->lifo, fiber);
     worker->upcoming = NULL;
     if (before)
-        leat__enqueue(worker, before);
+        leat__turn_enqueue(worker, before); /* it is no new one: it was parked */
     if (load_relaxed(&worker->sched->asks)) /* relaxed: O3 of idle.c */
         leat__offer_slot(worker);
 }

@@ -18,7 +18,14 @@
  *   I2  ended of a scope with an attached parent that has ended is set, except while the walk that
  *       sets it is on its way.
  *   I3  A scope is alive while it is linked; a task or scope leaves the list it is in, under that
- *       list's lock, before it ends. So what a walk meets under the lock is alive. */
+ *       list's lock, before it ends. So what a walk meets under the lock is alive.
+ *   I4  A walk that claims a member's wait takes its seat off the list, and touches it no more: no
+ *       walk need find it again, since waits that open later find the scope's mark. So a task that
+ *       is cancelled and ends need not take the lock, which the walk holds. A seat that was taken
+ *       off is its own next.
+ * ORDERING
+ *   O1  A seat that is its own next was let go of: its task's acquire pairs with the release by
+ *       which the walk says so, after its own last access and those of who held the lock before. */
 #include "base/clamp.h"
 #include "platform/clock.h"
 #include "platform/fork.h"
@@ -82,6 +89,11 @@ static void unlink_seat(struct leat__scope *scope, struct leat__seat *seat)
         store_relaxed(&next->prev, prev);
 }
 
+static bool is_off(struct leat__seat *seat)
+{
+    return load_acquire(&seat->next) == seat; /* O1 */
+}
+
 /* The caller is about to wait: make sure that a cancel of any scope around it finds it. */
 void leat__bound_join(struct leat__self *self)
 {
@@ -106,10 +118,13 @@ void leat__bound_leave(struct leat__self *self)
 
     if (!scope)
         return;
-    leat__lock(&scope->lock);
-    unlink_seat(scope, self->seat);
-    leat__unlock(&scope->lock);
     self->joined = NULL;
+    if (is_off(self->seat)) /* I4 */
+        return;
+    leat__lock(&scope->lock);
+    if (!is_off(self->seat))
+        unlink_seat(scope, self->seat);
+    leat__unlock(&scope->lock);
 }
 
 /* The scope is over. Where a cancel was the reason, the walk may still be inside: it began at this
@@ -162,20 +177,30 @@ static bool mark(struct leat__scope *scope)
     return true;
 }
 
-static void end_wait(struct leat__waiter *waiter)
+static bool claim_wait(struct leat__waiter *waiter)
 {
-    if (!leat__late_is_taken(waiter) && leat__word_cancel(&waiter->word))
-        leat__wake(waiter);
+    return !leat__late_is_taken(waiter) && leat__word_cancel(&waiter->word);
 }
 
 /* With the scope's lock held: end the waits of those who are in it. */
 static bool claim(struct leat__scope *scope)
 {
-    /* relaxed: under the lock */
-    for (struct leat__seat *seat = scope->members; seat; seat = load_relaxed(&seat->next))
-        end_wait(leat__seat_waiter(seat));
-    if (scope->waiter)
-        end_wait(scope->waiter);
+    struct leat__seat *next;
+
+    for (struct leat__seat *seat = scope->members; seat; seat = next) {
+        struct leat__waiter *waiter = leat__seat_waiter(seat);
+
+        next = load_relaxed(&seat->next); /* relaxed: under the lock */
+        if (next)
+            __builtin_prefetch(leat__seat_waiter(next), 1);
+        if (claim_wait(waiter)) {
+            unlink_seat(scope, seat);
+            store_release(&seat->next, seat); /* I4, O1 */
+            leat__wake(waiter); /* who ends, and the seat with it */
+        }
+    }
+    if (scope->waiter && claim_wait(scope->waiter))
+        leat__wake(scope->waiter);
     return true;
 }
 

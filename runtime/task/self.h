@@ -37,7 +37,8 @@ _Static_assert(sizeof(struct leat__grace) <= sizeof(struct leat_guard), "the pub
  * self. */
 struct leat__seat {
     struct leat__timer timer; /* of the current wait; its arg is the waiter, always */
-    /* under the scope's lock, but that its own task may look at any time, for a hint */
+    /* under the scope's lock, but that its own task may look at any time: for a hint, and whether a
+     * cancel has taken it off the list (bound.c I4) */
     LEAT_ATOMIC(struct leat__seat *) next;
     LEAT_ATOMIC(struct leat__seat *) prev;
 };

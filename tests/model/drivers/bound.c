@@ -141,6 +141,69 @@ MODEL_DRIVER(bound_cancel_walks_past_a_task_that_leaves, .weak_preemptions = 1)
     check_poison(&passing, sizeof passing);
 }
 
+/* Tasks that end as they are woken, and their frames with them, while the cancel that woke one is
+ * still on its way to the other. */
+static struct leat__self frames[TASKS];
+
+static void wait_and_end(void *scope)
+{
+    int i = model_self();
+
+    frames[i] = selves[i];
+    frames[i].scope = scope;
+    leat__self_sit(&frames[i], &frames[i].own);
+    fibers[i].self = &frames[i];
+    model_check(wait_for_ever() == -ECANCELED);
+    leat__bound_leave(&frames[i]);
+    fibers[i].self = &selves[i];
+    memset(&frames[i], POISON, sizeof frames[i]);
+}
+
+MODEL_DRIVER(bound_cancel_walks_past_those_it_has_woken, .weak_preemptions = 1, .stale = 1)
+{
+    reset();
+    model_spawn(wait_and_end, &b);
+    model_spawn(wait_and_end, &b);
+    model_spawn(cancel, &a);
+    model_run();
+    model_check(!b.members);
+    check_poison(&frames[1], sizeof frames[1]);
+    check_poison(&frames[2], sizeof frames[2]);
+}
+
+/* A task leaves one scope for another as the cancel of the one takes it off the list. */
+static void move_and_end(void *arg)
+{
+    (void)arg;
+    frames[1] = selves[1];
+    frames[1].scope = &b;
+    leat__self_sit(&frames[1], &frames[1].own);
+    fibers[1].self = &frames[1];
+    (void)leat_cancelled(); /* joins */
+    frames[1].scope = &other;
+    model_check(wait_for_ever() == -ECANCELED);
+    leat__bound_leave(&frames[1]);
+    fibers[1].self = &selves[1];
+    model_check(!b.members && !other.members);
+    memset(&frames[1], POISON, sizeof frames[1]);
+}
+
+static void cancel_both(void *arg)
+{
+    (void)arg;
+    leat__bound_end(&b);
+    leat__bound_end(&other);
+}
+
+MODEL_DRIVER(bound_cancel_takes_off_the_list_who_leaves_it, .weak_preemptions = 2, .stale = 1)
+{
+    reset();
+    model_spawn(move_and_end, NULL);
+    model_spawn(cancel_both, NULL);
+    model_run();
+    check_poison(&frames[1], sizeof frames[1]);
+}
+
 /* A task moves on to another scope: it is found where it waits. */
 static void wait_in_two(void *arg)
 {
