@@ -9,7 +9,9 @@
  *
  * A scope is lexical: until it is joined it also bounds the owner's own blocking calls, by its
  * deadline and by a child's failure. After its own deadline they return -ETIMEDOUT; when an outer
- * scope ended or somebody cancelled, -ECANCELED, which wins. Both stick until the scope is joined.
+ * scope ended or somebody cancelled, -ECANCELED, which wins. Both stick until the scope is joined,
+ * also for calls that could be done at once; only those whose documentation says so (a lock that is
+ * free, an event that is set, a result that is there) still succeed then.
  */
 #ifndef LEAT_TASK_H
 #define LEAT_TASK_H

@@ -47,8 +47,10 @@ static void attach_one(struct leat__scope *x)
         if (parent->inner)
             parent->inner->inner_prev = x;
         parent->inner = x;
-        if (load_relaxed(&parent->ended)) /* relaxed: under the lock that a walk holds */
+        if (load_relaxed(&parent->ended)) { /* relaxed: under the lock that a walk holds */
             store_release(&x->ended, true); /* pairs with the acquire in leat__bound_check */
+            store_relaxed(&x->bounds, true); /* relaxed: a hint for checkpoints */
+        }
         store_release(&x->attached, true); /* pairs with the acquire in attach */
     }
     leat__unlock(&parent->lock);
@@ -174,6 +176,7 @@ static bool mark(struct leat__scope *scope)
     if (load_relaxed(&scope->ended)) /* relaxed: under the lock */
         return false;
     store_release(&scope->ended, true); /* pairs with the acquire in leat__bound_check */
+    store_relaxed(&scope->bounds, true); /* relaxed: a hint for checkpoints */
     return true;
 }
 

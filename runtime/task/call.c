@@ -177,8 +177,6 @@ int leat_call(struct leat_runtime *handle, int (*fn)(void *arg), void *arg)
     struct leat__runtime *here = leat__runtime_current();
     int err = leat__checkpoint(leat__self());
 
-    if (!err)
-        err = leat_cancelled(); /* a checkpoint sees cancels, but not a deadline that passed */
     if (err)
         return err;
     if (here && here->handle == handle)

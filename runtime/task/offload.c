@@ -123,7 +123,7 @@ void leat__offload_refuse(struct leat__offload *call, int err)
 
 int leat__offload_here(int (*fn)(void *arg), void *arg)
 {
-    int err = leat_cancelled(); /* a checkpoint would see cancels, but not a deadline that passed */
+    int err = leat_cancelled();
 
     return err ? err : fn(arg);
 }

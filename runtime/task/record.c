@@ -144,6 +144,7 @@ static void enter_cell(struct leat__scope *cell, struct leat__self *self)
     leat__scope_init(cell, self, group, group->runtime);
     cell->cell = true;
     cell->deadline = group->deadline;
+    store_relaxed(&cell->bounds, cell->deadline != LEAT_NEVER); /* relaxed: as in init */
     self->scope = cell;
 }
 
@@ -162,6 +163,8 @@ int leat__record_run(struct leat__record *record, struct leat__self *self)
         enter_cell(&cell, self);
         /* relaxed: nobody else sees it before the lock is free */
         store_relaxed(&cell.ended, record->cancelled);
+        if (record->cancelled)
+            store_relaxed(&cell.bounds, true);
         record->cell = base = &cell;
     }
     leat__unlock(&record->lock);

@@ -37,6 +37,7 @@ void leat__scope_init(struct leat__scope *scope, struct leat__self *owner,
     scope->name = NULL;
     store_relaxed(&scope->error, 0);
     store_relaxed(&scope->ended, false);
+    store_relaxed(&scope->bounds, false);
     store_relaxed(&scope->attached, false);
     scope->plain = runtime != NULL;
     scope->joined = scope->collect = scope->bad = false;
@@ -90,6 +91,7 @@ void leat_scope_enter(struct leat_scope *public, const struct leat_scope_options
     /* An ended parent's mark goes down when we attach; without a wait in between nobody asks. */
     if (parent)
         scope->deadline = leat__time_min(scope->deadline, parent->deadline);
+    store_relaxed(&scope->bounds, scope->deadline != LEAT_NEVER); /* relaxed: as in init */
     self->scope = scope;
 }
 
@@ -102,6 +104,7 @@ int leat_scope_open(struct leat_scope *public, const struct leat_scope_options *
     if (options)
         apply(scope, options);
     scope->open = true;
+    store_relaxed(&scope->bounds, scope->deadline != LEAT_NEVER); /* relaxed: as in init */
     if (!runtime)
         return -EPERM;
     (void)fetch_add_relaxed(&runtime->open, 1); /* relaxed: read when all tasks have ended */

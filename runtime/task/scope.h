@@ -37,6 +37,8 @@ struct leat__scope {
     LEAT_ATOMIC(int)      error;    /* the first */
     LEAT_ATOMIC(bool)     ended;    /* cancelled: sticks until it is joined */
     LEAT_ATOMIC(bool)     attached; /* to its parent's inner list: a cancel finds it */
+    LEAT_ATOMIC(bool)     bounds;   /* a call in it looks closer: it has ended, or a deadline may
+                                       have come */
     bool                  plain; /* a spawn has nothing to look at: none of those below, not over */
     bool                  joined;
     bool                  collect;

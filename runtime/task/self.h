@@ -142,7 +142,7 @@ static inline bool leat__shielded(const struct leat__self *self)
 static inline bool leat__checkpoint_idle(const struct leat__self *self)
 {
     /* relaxed: a hint; begin and the slow path look again in order */
-    return self->budget > 0 && !(self->scope && load_relaxed(&self->scope->ended));
+    return self->budget > 0 && !(self->scope && load_relaxed(&self->scope->bounds));
 }
 
 static inline bool leat__checkpoint_quick(struct leat__self *self)
@@ -152,7 +152,8 @@ static inline bool leat__checkpoint_quick(struct leat__self *self)
 }
 
 /* At the start of every blocking call: -ECANCELED or -ETIMEDOUT when the caller's scopes have
- * ended, and a yield when its budget of immediate successes is spent. */
+ * ended, and a yield when its budget of immediate successes is spent. Inside of a deadline it looks
+ * at the clock; elsewhere it costs a load. */
 static inline int leat__checkpoint(struct leat__self *self)
 {
     self->budget -= LEAT__BUDGET_CALL;
