@@ -10,6 +10,7 @@
 
 #include "base/clamp.h"
 #include "platform/clock.h"
+#include "platform/doze.h"
 #include "reactor/gate.h"
 #include "task/self.h"
 
@@ -22,7 +23,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* How long a plain thread stays in poll(2) before it looks whether it was cancelled. */
+/* How long a plain thread that has no descriptor left to be woken by stays in poll(2) before it
+ * looks whether it was cancelled. */
 #define LOOK_NS (20 * LEAT_MSEC)
 
 /* Set when openat2 turns out not to know RESOLVE_CACHED (Linux 5.12). */
@@ -268,34 +270,58 @@ static bool can_be_polled(int fd)
     return fstat(fd, &status) < 0 || !(S_ISREG(status.st_mode) || S_ISBLK(status.st_mode));
 }
 
-/* Sleeps until the descriptor is ready, or there may be a reason to give up. A cancel can't end a
- * poll(2), so who can be cancelled looks now and then; who can't sleeps through. */
-static int wait_alone(const struct leat__op *op, struct leat__self *self)
+/* A look at what cannot wake us: nobody can cancel, or there is no descriptor to be woken by. */
+static int wait_and_look(const struct leat__op *op, const struct leat__wait *wait,
+                         leat_time longest)
 {
     struct pollfd entry = { .fd = op->fd, .events = (short)leat__op_events(op) };
+    leat_time left = leat__time_max(leat__time_sub(wait->deadline, leat__clock_now()), 0);
+    struct timespec limit = leat__clock_timespec(leat__time_min(left, longest));
+    bool for_ever = wait->deadline == LEAT_NEVER && longest == LEAT_NEVER;
+    int err;
+
+    if (ppoll(&entry, 1, for_ever ? NULL : &limit, NULL) >= 0)
+        return 0;
+    err = -errno;
+    return err == -EINTR ? 0 : err;
+}
+
+/* Sleeps until the descriptor is ready, a scope's end or the gate's shut wakes us, or for no
+ * reason. */
+static int wait_alone(struct leat__op *op)
+{
     struct leat__wait wait;
-    leat_time left, now;
-    struct timespec limit;
-    int err = leat__wait_begin(&wait, LEAT__WAIT_CANCELLABLE, LEAT_NEVER);
+    enum leat__cause cause;
+    bool own, wakeable;
+    int doze, err = leat__wait_begin(&wait, LEAT__WAIT_CANCELLABLE, LEAT_NEVER);
 
     if (err)
         return err;
-    (void)leat__wait_abandon(&wait); /* a cause that came will be seen by the next begin */
-    now = leat__clock_now();
-    left = leat__time_max(leat__time_sub(wait.deadline, now), 0);
-    if (self->scope || op->gate)
-        left = leat__time_min(left, LOOK_NS);
-    limit = leat__clock_timespec(left);
-    if (ppoll(&entry, 1, left == LEAT_NEVER ? NULL : &limit, NULL) < 0) {
-        err = -errno;
-        return err == -EINTR ? 0 : err;
+    wakeable = wait.self->scope || op->gate;
+    doze = wakeable ? leat__doze_open() : -1;
+    if (doze < 0) {
+        (void)leat__wait_abandon(&wait); /* a cause that came will be seen by the next begin */
+        return wait_and_look(op, &wait, wakeable ? LOOK_NS : LEAT_NEVER);
     }
-    return 0;
+    op->ticket[0] = wait.ticket;
+    if (op->gate && leat__gate_admit(op->gate, op) != 0) {
+        (void)leat__wait_abandon(&wait);
+        err = -ECANCELED;
+    } else {
+        struct pollfd fds[] = { { .fd = op->fd, .events = (short)leat__op_events(op) },
+                                { .fd = doze, .events = POLLIN } };
+
+        cause = leat__wait_doze(&wait, fds, 2);
+        if (op->gate)
+            leat__gate_dismiss(op->gate, op);
+        err = leat__wait_error(&wait, cause, &own);
+    }
+    leat__doze_close(doze);
+    return err;
 }
 
 int leat__op_run_alone(struct leat__op *op)
 {
-    struct leat__self *self = leat__self();
     bool ready = false;
 
     if (leat__op_is_on_file(op))
@@ -309,7 +335,7 @@ int leat__op_run_alone(struct leat__op *op)
             return result;
         if (op->gate && leat__gate_is_shut(op->gate))
             return -ECANCELED;
-        err = wait_alone(op, self);
+        err = wait_alone(op);
         if (err)
             return err;
     }

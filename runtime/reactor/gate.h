@@ -15,7 +15,8 @@
  *     close(stream->fd);
  *
  * All-zero memory is an open gate. Shutting claims the waits of the pending ops; each caller then
- * cancels its own op, so nobody but its caller ever needs to reach an op in the kernel.
+ * cancels its own op, so nobody but its caller ever needs to reach an op in the kernel. (A plain
+ * thread has none there: it waits until its descriptor is ready.)
  *
  * INVARIANTS
  *   I1  word counts the calls inside. SHUT is never taken back.

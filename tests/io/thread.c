@@ -2,6 +2,7 @@
 /* The same calls from plain threads, outside of any runtime. */
 #include "harness/test.h"
 #include "io/stream.h"
+#include "platform/sanitize.h"
 
 #include <leat/io.h>
 #include <leat/net.h>
@@ -12,6 +13,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -100,6 +102,97 @@ LEAT_TEST(thread_io, a_shutdown_or_a_close_ends_a_pending_read)
             leat_close_stream(pair[0]);
         leat_close_stream(pair[1]);
     }
+}
+
+/* A thread that reads inside of a scope, and how often it slept for that. */
+struct reader {
+    struct leat_stream *stream;
+    struct leat_scope  *scope;
+    LEAT_ATOMIC(bool)   reads;
+    ssize_t             result;
+    long                sleeps;
+};
+
+static long sleeps_so_far(void)
+{
+    struct rusage usage;
+
+    expect_ok(getrusage(RUSAGE_THREAD, &usage));
+    return usage.ru_nvcsw;
+}
+
+static void *read_in_a_scope(void *arg)
+{
+    struct reader *reader = arg;
+    LEAT_SCOPE(scope);
+
+    reader->scope = &scope;
+    reader->sleeps = sleeps_so_far();
+    store_release(&reader->reads, true); /* pairs with the load in end_read */
+    reader->result = leat_read(reader->stream, (char[1]){ 0 }, 1);
+    reader->sleeps = sleeps_so_far() - reader->sleeps;
+    expect_ok(leat_scope_join(&scope));
+    return NULL;
+}
+
+/* It sleeps once, not to look now and then whether it was ended. */
+static void end_read(bool by_cancel)
+{
+    struct reader reader = { .result = 1 };
+    struct leat_stream *pair[2];
+    pthread_t thread;
+
+    open_pair(pair);
+    reader.stream = pair[0];
+    assert_ok(pthread_create(&thread, NULL, read_in_a_scope, &reader));
+    while (!load_acquire(&reader.reads)) /* pairs with the store */
+        leat_yield();
+    expect_ok(leat_sleep(400 * LEAT_MSEC));
+    if (by_cancel)
+        leat_scope_cancel(reader.scope);
+    else
+        leat_shutdown(pair[0]);
+    pthread_join(thread, NULL);
+    if (by_cancel)
+        expect_err(reader.result, -ECANCELED);
+    else
+        expect(reader.result == 0 || reader.result == -ECANCELED);
+    expect_le(reader.sleeps, 6);
+    leat_close_stream(pair[0]);
+    leat_close_stream(pair[1]);
+}
+
+LEAT_TEST(thread_io, a_waiting_read_is_woken_by_a_cancel_and_by_a_shutdown)
+{
+    end_read(true);
+    end_read(false);
+}
+
+static void read_without_descriptors(void)
+{
+    struct rlimit limit = { 0 };
+    struct leat_stream *pair[2];
+    struct call call;
+    pthread_t thread;
+
+    open_pair(pair);
+    limit.rlim_cur = limit.rlim_max = (rlim_t)leat_stream_fd(pair[1]) + 1;
+    assert_ok(setrlimit(RLIMIT_NOFILE, &limit));
+    call.stream = pair[0];
+    assert_ok(pthread_create(&thread, NULL, read_later, &call));
+    expect_ok(leat_sleep(5 * LEAT_MSEC));
+    leat_shutdown(pair[0]);
+    pthread_join(thread, NULL);
+    expect(call.result == 0 || call.result == -ECANCELED);
+    leat_close_stream(pair[0]);
+    leat_close_stream(pair[1]);
+}
+
+LEAT_TEST(thread_io, a_pending_read_ends_though_no_descriptor_is_left)
+{
+    if (LEAT__TSAN)
+        test_skip("ThreadSanitizer allows no threads after a fork");
+    expect_child_ok(read_without_descriptors);
 }
 
 struct peer {
