@@ -38,7 +38,8 @@ LEAT_API LEAT_MUST_CHECK int leat_embed_open(struct leat_embed **ret,
 
 /* The descriptor that is readable when there is something to do: a task to run, an operation that
  * completed, a timer that is due. To be waited for by poll, select or epoll (level- or
- * edge-triggered, also nested), and for nothing else: it is not read and not closed. */
+ * edge-triggered, also nested), and for nothing else: it is not read and not closed. A forked child
+ * does not have it. */
 LEAT_API int leat_embed_fd(const struct leat_embed *embed);
 
 /* Run what is runnable, without waiting for more, until nothing is or `budget` nanoseconds have

@@ -20,6 +20,7 @@
 #include "platform/clock.h"
 #include "platform/kernel_abi.h"
 #include "reactor/call.h"
+#include "reactor/own.h"
 #include "reactor/reactor.h"
 #include "sched/sched.h"
 
@@ -355,8 +356,10 @@ static void epoll_destroy(struct leat__reactor *reactor)
     for (size_t i = 0; i < epoll->chunk_count; i++)
         free(epoll->chunks[i]);
     free(epoll->chunks);
+    leat__disown(epoll->timer_fd);
     if (epoll->timer_fd >= 0)
         close(epoll->timer_fd);
+    leat__disown(epoll->fd);
     close(epoll->fd);
     leat__reactor_fini(reactor);
     free(epoll);
@@ -381,7 +384,10 @@ static int make_clock(struct epoll *epoll)
                 _NSIG / 8) >= 0)
         return 0;
     epoll->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    return epoll->timer_fd < 0 ? -errno : leat__reactor_add(epoll->fd, epoll->timer_fd, TIMER);
+    if (epoll->timer_fd < 0)
+        return -errno;
+    leat__own(epoll->timer_fd);
+    return leat__reactor_add(epoll->fd, epoll->timer_fd, TIMER);
 }
 
 int leat__epoll_create(struct leat__reactor **ret)
@@ -410,6 +416,7 @@ int leat__epoll_create(struct leat__reactor **ret)
         free(epoll);
         return err;
     }
+    leat__own(epoll->fd);
     /* A fd of our own, for good: it fires anew at each write, and is never read. */
     err = leat__reactor_add(epoll->fd, epoll->reactor.wake_fd, WAKE);
     if (err == 0)

@@ -2,6 +2,7 @@
 /* What both back ends share: the choice between them, and waking. See reactor.h. */
 #include "reactor/reactor.h"
 
+#include "reactor/own.h"
 #include "sched/sched.h"
 
 #include <errno.h>
@@ -43,11 +44,15 @@ int leat__reactor_init(struct leat__reactor *reactor, const struct leat__reactor
     reactor->poller.rouse = leat__reactor_get_up;
     leat__list_init(&reactor->late);
     reactor->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    return reactor->wake_fd < 0 ? -errno : 0;
+    if (reactor->wake_fd < 0)
+        return -errno;
+    leat__own(reactor->wake_fd);
+    return 0;
 }
 
 void leat__reactor_fini(struct leat__reactor *reactor)
 {
+    leat__disown(reactor->wake_fd);
     close(reactor->wake_fd);
 }
 

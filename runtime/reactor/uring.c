@@ -27,6 +27,7 @@
 #include "base/clamp.h"
 #include "base/container.h"
 #include "platform/clock.h"
+#include "reactor/own.h"
 #include "reactor/reactor.h"
 #include "sched/sched.h"
 
@@ -437,6 +438,7 @@ static void uring_destroy(struct leat__reactor *reactor)
 {
     struct uring *uring = uring_of(reactor);
 
+    leat__disown(uring->ring.ring_fd);
     io_uring_queue_exit(&uring->ring);
     leat__reactor_fini(reactor);
     free(uring);
@@ -546,6 +548,9 @@ int leat__uring_create(struct leat__reactor **ret, const char **why)
     err = leat__reactor_init(&uring->reactor, &kind);
     if (err)
         goto no_wake;
+    /* A forked child has neither the descriptor nor the memory, which would keep the ring. */
+    leat__own(uring->ring.ring_fd);
+    (void)io_uring_ring_dontfork(&uring->ring);
     *ret = &uring->reactor;
     return 0;
 

@@ -18,6 +18,7 @@
 #include "platform/clock.h"
 #include "platform/fork.h"
 #include "platform/thread.h"
+#include "reactor/own.h"
 #include "reactor/reactor.h"
 #include "run/assembly.h"
 #include "sched/sched.h"
@@ -149,9 +150,11 @@ static int make_descriptors(struct leat_embed *embed)
     embed->fd = epoll_create1(EPOLL_CLOEXEC);
     if (embed->fd < 0)
         return -errno;
+    leat__own(embed->fd);
     embed->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     if (embed->timer_fd < 0)
         return -errno;
+    leat__own(embed->timer_fd);
     err = leat__reactor_add(embed->fd, embed->timer_fd, TIMER);
     return err ? err : reactor->kind->watch(reactor, embed->fd, REACTOR);
 }
@@ -159,6 +162,8 @@ static int make_descriptors(struct leat_embed *embed)
 static void destroy(struct leat_embed *embed, int err)
 {
     leat__assembly_destroy(embed->assembly, err);
+    leat__disown(embed->timer_fd);
+    leat__disown(embed->fd);
     if (embed->timer_fd >= 0)
         close(embed->timer_fd);
     if (embed->fd >= 0)

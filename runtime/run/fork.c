@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* A fork while a runtime lives makes a child without it: no workers, rings and epoll instances that
- * are still the parent's, locks that nobody will release. The child's handler makes the one thread
- * there is a plain one, which costs the parent's tasks nothing: no worker, no task, and plain
- * threads are asked whether they were cut off.
+ * are still the parent's, locks that nobody will release. The child's handler closes its copies of
+ * those rings and instances, and makes the one thread there is a plain one, which costs the
+ * parent's tasks nothing: no worker, no task, and plain threads are asked whether they were cut
+ * off.
  *
  * A child of a process that has no runtime at that moment is as good as any other process. */
 #include "run/fork.h"
 #include "lockfree/lock.h"
 #include "platform/fork.h"
+#include "reactor/own.h"
 #include "sched/current.h"
 #include "task/runtime.h"
 
@@ -23,6 +25,7 @@ static void in_child(void)
     if (!leat__alive_first) /* unguarded: there is no other thread */
         return;
     leat__fork_cut_off();
+    leat__own_close_all();
     leat__worker_become(NULL);
     leat__runtime_adopt(NULL);
 }

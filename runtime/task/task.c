@@ -250,8 +250,11 @@ static int admit(struct leat__scope *scope, const struct leat_task_options *opti
 
 static int refuse(struct leat__scope *scope, int err, bool admitted)
 {
-    if (leat__fork_refuses())
-        return -EPERM; /* and the scope is the parent's */
+    if (leat__fork_refuses()) {
+        if (scope->owner == leat__self()) /* else it is the parent's, whose join is refused too */
+            leat__scope_fail(scope, -EPERM);
+        return -EPERM;
+    }
     if (admitted && scope->limit)
         leat__scope_leave_limit(scope);
     leat__scope_fail(scope, err);

@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -311,6 +312,101 @@ LEAT_TEST(fork, nothing_of_a_runtime_is_inherited_over_exec)
     inherited_before = count_inherited();
     expect_ok(leat_run(use_and_count, NULL, LEAT_OPTIONS(.reactor = LEAT_REACTOR_EPOLL)));
     expect_ok(leat_run(use_and_count, NULL, NULL));
+}
+
+/* Links of a folder in /proc, or lines of a file there, that name what only a runtime makes. */
+static int count_kernel_objects(void)
+{
+    static const char *const kinds[] = { "anon_inode:[io_uring]", "anon_inode:[eventpoll]",
+                                         "anon_inode:[eventfd]", "anon_inode:[timerfd]" };
+    char path[64], text[512];
+    int count = 0, maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    FILE *file = maps < 0 ? NULL : fdopen(maps, "r");
+
+    for (int fd = 0; fd < 1024; fd++) {
+        ssize_t n;
+
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        n = readlink(path, text, sizeof text - 1);
+        text[n > 0 ? n : 0] = '\0';
+        for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+            count += strcmp(text, kinds[i]) == 0;
+    }
+    while (file && fgets(text, sizeof text, file))
+        count += strstr(text, kinds[0]) != NULL;
+    if (file)
+        fclose(file);
+    return count;
+}
+
+static int objects_before;
+
+static void has_none(struct family *family)
+{
+    (void)family;
+    if (count_kernel_objects() != objects_before)
+        _exit(20);
+}
+
+static int fork_and_look(void *arg)
+{
+    struct family family = { .child = has_none };
+
+    (void)arg;
+    expect_gt(count_kernel_objects(), objects_before); /* the test looks at the right things */
+    fork_it(&family);
+    expect(WIFEXITED(family.status));
+    expect_eq(WEXITSTATUS(family.status), 0);
+    expect_ok(leat_sleep(LEAT_MSEC)); /* and the parent has lost nothing */
+    expect_ok(leat_blocking(nothing, NULL));
+    return 0;
+}
+
+LEAT_TEST(fork, a_child_has_no_ring_and_no_epoll_instance_of_its_parent)
+{
+    struct leat_embed *embed;
+
+    if (access("/proc/self/fd", R_OK) != 0 || TEST_EMULATED)
+        test_skip("there is no /proc");
+    objects_before = count_kernel_objects();
+    expect_ok(leat_run(fork_and_look, NULL, LEAT_OPTIONS(.reactor = LEAT_REACTOR_EPOLL)));
+    expect_ok(leat_run(fork_and_look, NULL, LEAT_OPTIONS(.workers = 3)));
+    assert_ok(leat_embed_open(&embed, NULL));
+    expect_ok(leat_run(fork_and_look, NULL, NULL));
+    leat_embed_close(embed);
+}
+
+/* More than fit into the first table of those that a child closes. */
+LEAT_TEST(fork, a_child_of_many_runtimes_has_no_descriptor_of_any)
+{
+    enum { MANY = 60 };
+    struct leat_embed *embeds[MANY];
+
+    if (access("/proc/self/fd", R_OK) != 0 || TEST_EMULATED)
+        test_skip("there is no /proc");
+    objects_before = count_kernel_objects();
+    for (int i = 0; i < MANY; i++)
+        assert_ok(leat_embed_open(&embeds[i], LEAT_OPTIONS(.reactor = LEAT_REACTOR_EPOLL)));
+    expect_ok(leat_run(fork_and_look, NULL, LEAT_OPTIONS(.reactor = LEAT_REACTOR_EPOLL)));
+    for (int i = 0; i < MANY; i++)
+        leat_embed_close(embeds[i]);
+}
+
+static void spawn_into_its_own(struct family *family)
+{
+    LEAT_SCOPE(scope);
+
+    (void)family;
+    must_refuse(leat_spawn(&scope, nothing, NULL));
+    must_refuse(leat_scope_join(&scope));
+}
+
+LEAT_TEST_TASK(fork, a_refused_spawn_is_told_by_the_join_of_the_childs_own_scope)
+{
+    struct family family = { .child = spawn_into_its_own };
+
+    fork_it(&family);
+    expect_one_refusal(&family);
 }
 
 static void exec_true(struct family *family)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c
- * model: sources reactor/op.c reactor/reactor.c reactor/gate.c
+ * model: sources reactor/op.c reactor/reactor.c reactor/own.c reactor/gate.c
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__TOKEN_UNSHARED
  *
  * Operations: thread 1 is a worker in its reactor (kernel.h), thread 2 a task that does an

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c task/select.c
  * model: sources chan/chan.c chan/pass.c chan/choose.c
- * model: sources reactor/op.c reactor/reactor.c reactor/gate.c reactor/ready.c
+ * model: sources reactor/op.c reactor/reactor.c reactor/own.c reactor/gate.c reactor/ready.c
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RING_SPINS=0 -DLEAT__TOKEN_UNSHARED
  *
  * A descriptor among the cases of a select: on a worker, whose kernel has the operation (kernel.h),
