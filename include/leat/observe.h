@@ -27,7 +27,8 @@ LEAT_BEGIN
 /* Write one paragraph for each live task: what it is, what it does or waits for and since when,
  * where it was spawned, the scopes it is in, its stack trace. The program goes on meanwhile, and
  * each task is shown as it was at a moment of its own. A task's id belongs to it while it lives.
- * "Touched" is how deep the stack was ever used, to the page, by this task or others before it.
+ * "Touched" is how deep the stack was ever used, to the page, by this task or others before it. A
+ * task that has not been started has neither age nor stack.
  *
  * Where a running task is its worker's thread is asked by SIGURG (see below), and waited for 50 ms:
  * longer than any running thread takes. A line in the place of the trace says that there was no

@@ -276,9 +276,8 @@ static void put_task(struct dump *dump, const struct leat__task *task,
     put_who(&dump->text, &dump->symbols, leat__task_id(dump->runtime, task), sight);
     put_state(dump, sight);
     put_origin(dump, sight);
-    if (sight->state == LEAT__SIGHT_NEW)
-        return;
-    put_facts(dump, sight);
+    if (sight->state != LEAT__SIGHT_NEW)
+        put_facts(dump, sight);
     put_scopes(dump, sight);
     if (sight->state == LEAT__SIGHT_RUNNING)
         put_running_trace(dump, task, sight);

@@ -71,6 +71,7 @@ static bool interpret(struct leat__sight *ret, const struct leat__task *task, st
                                  .origin = block->fiber.origin };
     if (state_of(look->block) == LEAT__FIBER_QUEUED_NEW) {
         ret->state = LEAT__SIGHT_NEW;
+        ret->scope = block->fiber.group; /* which counts it: it is alive as long as the task */
         return true;
     }
     ret->host = &host_of(task, block)->fiber;

@@ -53,9 +53,9 @@ struct leat__sight {
     const char   *name;
     leat_task_fn *fn;
     uint32_t      origin; /* fiber.h: where it was spawned */
+    struct leat__scope *scope;
     /* all but NEW */
     leat_time           began;
-    struct leat__scope *scope;
     const struct leat__fiber *host; /* the fiber whose stack it is on */
     /* WAITING */
     const struct leat__reason *reason;

@@ -182,6 +182,28 @@ LEAT_TEST_TASK(dump, an_operation_is_shown_with_its_descriptor)
     close(stage.pipe[1]);
 }
 
+static int dump_before_the_start(void *arg)
+{
+    LEAT_SCOPE(scope, .name = "begun");
+
+    leat_spawn_opt(&scope, sleep_long, NULL, LEAT_TASK_OPTIONS(.name = "waiting"));
+    *(char **)arg = dump();
+    leat_scope_cancel(&scope);
+    (void)!leat_scope_join(&scope);
+    return 0;
+}
+
+LEAT_TEST(dump, a_task_that_has_not_begun_is_shown_with_its_scopes)
+{
+    char *text = NULL;
+
+    expect_ok(leat_run(dump_before_the_start, &text, LEAT_OPTIONS(.workers = 1)));
+    expect_contains(text, "\"waiting\" (fn sleep_long) has not been started yet\n"
+                          "    spawned by dump_before_the_start+");
+    expect_contains(text, "\n    in scope \"begun\" of task ");
+    free(text);
+}
+
 static int dump_in_place(void *arg)
 {
     *(char **)arg = dump();
