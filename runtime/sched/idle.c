@@ -16,9 +16,10 @@
  * INVARIANTS
  *   I1  A worker with something in its queues is awake; it sleeps only after it found them empty.
  *       So an offer that is not made delays work, it loses none.
- *   I2  While a worker is awake and has declined to offer, there is a sentinel: who declines sees
- *       one, or wakes somebody to be it. A sentinel that awakes and finds work of its own wakes
- *       another, where something is queued that was perhaps declined.
+ *   I2  While a worker is awake and has declined to offer, there is a sentinel, or somebody who
+ *       searches and then is it: who declines sees one, or wakes somebody. A sentinel, or the last
+ *       to search, that finds work of its own wakes another, where something is queued that was
+ *       perhaps declined.
  * ORDERING
  *   O1  The sentinel's retreat against somebody's awakening: it clears the mark, then reads how
  *       many are awake; who awakes counts himself, then reads the mark when he declines. The fences
@@ -131,21 +132,23 @@ void leat__offer_class(struct leat__worker *worker)
 }
 
 /* The worker has something to run and looks around no more for a while. Where it was the last to
- * search, the next one goes on, if there may be more; where it was the sentinel, another is (I2),
- * whatever a search would take at this moment. */
+ * search, the next one goes on, if there may be more. Where others relied on it, as the sentinel or
+ * the one who would have been it next, another is (I2), whatever a search would take just now. */
 void leat__found(struct leat__worker *worker)
 {
     struct leat__sched *sched = worker->sched;
-    bool next = false;
+    bool relied_on = worker->guarded, next = false;
 
+    worker->guarded = false;
     if (worker->searching) {
         worker->searching = false;
-        next = leat__idle_end_search(&sched->idle) && leat__takeable(sched);
+        if (leat__idle_end_search(&sched->idle)) {
+            next = leat__takeable(sched);
+            relied_on = true;
+        }
     }
-    if (worker->guarded) {
-        worker->guarded = false;
-        next = next || (!load_relaxed(&sched->sentinel) && leat__queued(sched)); /* relaxed: O1 */
-    }
+    if (relied_on && !next)
+        next = !load_relaxed(&sched->sentinel) && leat__queued(sched); /* relaxed: O1 */
     if (next)
         leat__wake_one(sched);
 }

@@ -21,8 +21,8 @@ static struct leat__poller pollers[WORKERS];
 static struct leat__fiber fibers[FIBERS];
 static struct leat__stack stack;
 static leat_time now;
-static int completes;  /* the hog that some worker's reactor is about to ready: */
-static bool completed; /* worker 1's the other one, worker 0's the first one */
+static bool completed[FIBERS]; /* a hog is readied by a reactor: worker 1's the other one, worker
+                                  0's the first one */
 static bool short_ran;
 static bool in_slot; /* where the hog puts the short fiber; else in its queue */
 static int hogs[WORKERS], runs[FIBERS], left;
@@ -118,6 +118,11 @@ static void run(struct leat__worker *worker, struct leat__fiber *fiber)
         stop();
 }
 
+static struct leat__worker *worker_of(int hog)
+{
+    return &workers[hog == HOG ? 0 : 1];
+}
+
 static struct leat__fiber *look_around(struct leat__worker *worker)
 {
     struct leat__link *item = NULL;
@@ -130,10 +135,11 @@ static struct leat__fiber *look_around(struct leat__worker *worker)
         item = leat__deque_take_oldest(&worker->fresh, false);
     if (item)
         return (struct leat__fiber *)(void *)item;
-    if (completed && worker == &workers[completes == HOG ? 0 : 1]) {
-        completed = false;
-        return &fibers[completes];
-    }
+    for (int i = 0; i < FIBERS; i++)
+        if (completed[i] && worker == worker_of(i)) {
+            completed[i] = false;
+            return &fibers[i];
+        }
     return NULL;
 }
 
@@ -162,9 +168,17 @@ static void work(void *arg)
 
 static void complete(void *arg)
 {
+    int hog = (int)(intptr_t)arg;
+
+    completed[hog] = true;
+    wake(worker_of(hog)->poller);
+}
+
+static void complete_both(void *arg)
+{
     (void)arg;
-    completed = true;
-    wake(&pollers[completes == HOG ? 0 : 1]);
+    complete((void *)(intptr_t)HOG);
+    complete((void *)(intptr_t)OTHER_HOG);
 }
 
 static void reset(unsigned count, leat_time turn)
@@ -193,8 +207,8 @@ static void reset(unsigned count, leat_time turn)
     for (int i = 0; i < FIBERS; i++)
         fibers[i].stack = &stack;
     workers[0].next = &fibers[HOG];
-    completed = short_ran = in_slot = false;
-    completes = OTHER_HOG;
+    memset(completed, 0, sizeof completed);
+    short_ran = in_slot = false;
     now = 0;
     left = 2;
 }
@@ -252,10 +266,9 @@ MODEL_DRIVER(sched_slot_of_who_awakes_is_taken, .preemptions = 1, .stale = 1)
     reset(2, 10);
     in_slot = true;
     workers[0].next = NULL;
-    completes = HOG;
     model_spawn(work, &workers[0]);
     model_spawn(work, &workers[1]);
-    model_spawn(complete, NULL);
+    model_spawn(complete, (void *)(intptr_t)HOG);
     model_run();
     check_ran(2);
 }
@@ -267,7 +280,7 @@ MODEL_DRIVER(sched_slot_is_taken_though_the_sentinel_gets_work, .preemptions = 1
     left = 3;
     for (int i = 0; i < 3; i++)
         model_spawn(work, &workers[i]);
-    model_spawn(complete, NULL);
+    model_spawn(complete, (void *)(intptr_t)OTHER_HOG);
     model_run();
     check_ran(3);
 }
@@ -280,7 +293,20 @@ MODEL_DRIVER(sched_sentinel_with_work_of_its_own_is_relieved, .preemptions = 1, 
     left = 3;
     for (int i = 0; i < 3; i++)
         model_spawn(work, &workers[i]);
-    model_spawn(complete, NULL);
+    model_spawn(complete, (void *)(intptr_t)OTHER_HOG);
+    model_run();
+    check_ran(3);
+}
+
+/* The same of one that was woken to search, and with all asleep there is no sentinel. */
+MODEL_DRIVER(sched_searcher_with_work_of_its_own_is_relieved, .preemptions = 1, .stale = -1)
+{
+    reset(3, 10);
+    workers[0].next = NULL;
+    left = 3;
+    for (int i = 0; i < 3; i++)
+        model_spawn(work, &workers[i]);
+    model_spawn(complete_both, NULL);
     model_run();
     check_ran(3);
 }
