@@ -60,15 +60,15 @@ void leat_sim_point(void)
         leat__sim_point();
 }
 
-#define PIECE (20 * LEAT_USEC)
-
+/* Blocked, not spinning, since threads that compute side by side take the time of one, not a step
+ * each in turn: then what is measured beside them is the runtime's, not the simulation's. */
 void leat_sim_compute(leat_time length)
 {
     leat_time end = leat_after(length);
 
     while (leat_now() < end)
         if (leat__sim_on)
-            leat__sim_pass(leat__time_min(PIECE, end - leat__sim_now()));
+            (void)leat__sim_block(&end, end, "computes", false);
 }
 
 /* ---- running ---- */

@@ -4,25 +4,33 @@
  * are due at once fires each, however many are taken off it meanwhile. */
 #include "sim/scenarios/scenario.h"
 
-static uint32_t ended, hogging;
+static uint32_t ended;
 static leat_time until;
 
 /* ---- with a worker to spare nobody waits for as long as the hog computes ---- */
 
 static int hogs(void *arg)
 {
-    leat_time length = (leat_time)(uintptr_t)arg;
-
-    hogging++;
-    leat_sim_compute(length);
-    hogging--;
+    leat_sim_compute((leat_time)(uintptr_t)arg);
     ended++;
     return 0;
 }
 
-/* A sentinel takes all that it finds behind the hog, at most a millisecond late, but it is itself
- * asked for up to a hundred things: the longest in 2,000,000 seeds was 26.3 ms. */
-#define PATIENCE (30 * LEAT_MSEC)
+#define HOG_NS  (60 * LEAT_MSEC)
+#define LOOK_NS LEAT_MSEC /* between two looks of a sentinel */
+
+/* How long may what is queued behind hogs wait, with a worker to spare? The sentinel sees at the
+ * second look that a worker stands still, and each look takes half of what is queued there (some
+ * take it all, at once). Where who took it becomes a hog in its turn, the next one has to see that.
+ * One look more for what the looks themselves take, up to a hundred of them side by side. */
+static leat_time patience(uint32_t queued, uint32_t hogs_in_turn)
+{
+    uint32_t looks = 1 + 2 * hogs_in_turn;
+
+    for (; queued > 0; queued /= 2)
+        looks++;
+    return (leat_time)looks * LOOK_NS;
+}
 
 static leat_time asked_at[101], longest;
 
@@ -39,7 +47,6 @@ static int answers(void *arg)
 static int queues_and_hogs(void *arg)
 {
     uint32_t count = (uint32_t)(uintptr_t)arg;
-    leat_time length = 2 * PATIENCE;
     LEAT_SCOPE(scope);
 
     for (uintptr_t i = 0; i < count; i++) {
@@ -48,9 +55,7 @@ static int queues_and_hogs(void *arg)
         if (leat_sim_choose(8) == 0)
             leat_yield();
     }
-    hogging++;
-    leat_sim_compute(length);
-    hogging--;
+    leat_sim_compute(HOG_NS);
     return leat_scope_join(&scope);
 }
 
@@ -85,9 +90,9 @@ SCENARIO_OF(work_behind_a_hog, .seeds = 200,
 {
     uint32_t count = 1 + leat_sim_size() / 4;
 
-    ended = hogging = 0;
+    ended = 0;
     longest = 0;
-    until = leat_now() + 2 * PATIENCE;
+    until = leat_now() + HOG_NS;
     LEAT_SCOPE(scope);
     for (uint32_t i = leat_sim_choose(4); i > 0; i--)
         leat_sim_expect(leat_spawn(&scope, idles, NULL) == 0);
@@ -99,7 +104,7 @@ SCENARIO_OF(work_behind_a_hog, .seeds = 200,
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(ended == count);
     if (worker_count() > 1)
-        leat_sim_expect(longest < PATIENCE);
+        leat_sim_expect(longest < patience(count, 1));
 }
 
 /* ---- and likewise where those who came for it become hogs themselves ---- */
@@ -117,7 +122,7 @@ static int hogs_and_calls_another(void *arg)
     }
     if (left > 1)
         (void)leat_spawn(&scope, hogs_and_calls_another, (void *)(uintptr_t)(left - 1));
-    leat_sim_compute(2 * PATIENCE);
+    leat_sim_compute(HOG_NS);
     return leat_scope_join(&scope);
 }
 
@@ -134,7 +139,47 @@ SCENARIO_OF(hogs_in_a_chain, .seeds = 200, .with = "strategy=0,interval=2,tick=5
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(ended == asked);
     if (worker_count() > chain)
-        leat_sim_expect(longest < PATIENCE);
+        leat_sim_expect(longest < patience(asked, chain));
+}
+
+/* ---- and where the sentinel gets work of its own, at the moment in which a hog begins ---- */
+
+static leat_time meeting;
+
+/* On a worker of its own, or nearly so, by the time of the meeting. */
+static int comes_to_the_meeting(void *arg)
+{
+    bool computes = arg != NULL;
+
+    leat_sim_compute(5 * LEAT_MSEC);
+    leat_sim_expect(leat_sleep_until(meeting - (leat_time)leat_sim_choose(3) * 50 * LEAT_USEC) ==
+                    0);
+    if (computes)
+        leat_sim_compute(HOG_NS);
+    return 0;
+}
+
+SCENARIO_OF(sentinels_with_work, .seeds = 200, .with = "strategy=0,interval=2,tick=50,watch=0")
+{
+    uint32_t workers = worker_count(), count = 1 + leat_sim_choose(4);
+    uint32_t computing = workers > 2 ? 1 + leat_sim_choose(workers - 2) : 0;
+    LEAT_SCOPE(scope);
+
+    ended = 0;
+    longest = 0;
+    meeting = leat_now() + 100 * LEAT_MSEC;
+    for (uintptr_t i = 0; i < workers - 1; i++)
+        leat_sim_expect(leat_spawn(&scope, comes_to_the_meeting, i < computing ? &meeting : NULL) == 0);
+    leat_sim_expect(leat_sleep_until(meeting - 20 * LEAT_MSEC) == 0);
+    for (uint32_t i = 0; i < 400; i++) /* our worker's turns are short by now */
+        leat_yield();
+    leat_sim_expect(leat_sleep_until(meeting - (leat_time)leat_sim_choose(3) * 50 * LEAT_USEC) ==
+                    0);
+    leat_sim_expect(leat_spawn(&scope, queues_and_hogs, (void *)(uintptr_t)count) == 0);
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+    leat_sim_expect(ended == count);
+    if (workers > computing + 1)
+        leat_sim_expect(longest < patience(count, 2));
 }
 
 /* ---- pinned tasks stay where they are ---- */
@@ -156,7 +201,7 @@ SCENARIO(pinned)
 {
     uint32_t count = 1 + leat_sim_size() / 4;
 
-    ended = hogging = 0;
+    ended = 0;
     {
         LEAT_SCOPE(scope);
 
@@ -177,11 +222,12 @@ SCENARIO(pinned)
 static struct leat_task crowd[CROWD];
 static bool cancelled[CROWD];
 static leat_time due;
+static uint32_t late_of; /* one of so many sleeps for longer */
 
 static int sleeps_with_the_others(void *arg)
 {
     uint32_t me = (uint32_t)(uintptr_t)arg;
-    leat_time when = due + (leat_time)leat_sim_choose(2) * 20 * LEAT_SEC;
+    leat_time when = due + (leat_time)(leat_sim_choose(late_of) == 0) * 20 * LEAT_SEC;
     int err = leat_sleep_until(when);
 
     leat_sim_expect(err == 0 || (err == -ECANCELED && cancelled[me]));
@@ -195,15 +241,18 @@ static int sleeps_with_the_others(void *arg)
 
 SCENARIO(timers_of_one_instant)
 {
-    uint32_t count = 4 * leat_sim_size(), out = leat_sim_choose(3) * leat_sim_choose(count);
+    uint32_t count = leat_sim_choose(4) ? 4 * leat_sim_size() : CROWD;
+    uint32_t out = leat_sim_choose(3) * leat_sim_choose(count);
+    enum leat_priority priority = (enum leat_priority)leat_sim_choose(3);
 
     ended = 0;
+    late_of = leat_sim_choose(2) ? 2 : 50;
     memset(cancelled, 0, sizeof cancelled);
     due = leat_now() + (leat_time)(1 + leat_sim_choose(400)) * 50 * LEAT_MSEC;
     LEAT_SCOPE(scope);
     for (uintptr_t i = 0; i < count; i++)
         leat_sim_expect(leat_spawn_handle(&scope, &crowd[i], sleeps_with_the_others, (void *)i,
-                                          NULL) == 0);
+                                          LEAT_TASK_OPTIONS(.priority = priority)) == 0);
     leat_sim_expect(leat_sleep(LEAT_MSEC) == 0);
     switch (leat_sim_choose(3)) {
     case 0: leat_sim_expect(leat_sleep_until(due - LEAT_MSEC) == 0); break; /* they are spread */

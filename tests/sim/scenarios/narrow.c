@@ -266,3 +266,130 @@ SCENARIO(orders)
     for (uint32_t i = 0; i < orders; i++)
         leat_sim_expect(handed_out[i] == 1);
 }
+
+/* ---- a cancel from outside ends a scope, and is out of it before its owner goes on ---- */
+
+static bool inside[ROUNDS_MAX];
+
+static int waits_in_a_box(void *arg)
+{
+    uint32_t which = (uint32_t)(uintptr_t)arg;
+    uint32_t children = leat_sim_choose(3);
+
+    leat_scope_enter(&boxes[which], LEAT_SCOPE_OPTIONS(.on_error = LEAT_COLLECT));
+    for (uint32_t i = 0; i < children; i++)
+        (void)leat_spawn(&boxes[which], sleeps_shortly, NULL);
+    inside[which] = true;
+    hesitate();
+    leat_sim_expect(leat_sleep(LONG) == -ECANCELED);
+    (void)leat_scope_join(&boxes[which]);
+    bury(&boxes[which], sizeof boxes[which]);
+    return 0;
+}
+
+SCENARIO(ends_from_outside)
+{
+    uint32_t rounds = rounds_of_this_seed();
+
+    memset(inside, 0, sizeof inside);
+    for (uint32_t i = 0; i < rounds; i++) {
+        LEAT_SCOPE(scope);
+
+        leat_sim_expect(leat_spawn(&scope, waits_in_a_box, (void *)(uintptr_t)i) == 0);
+        while (!inside[i])
+            leat_yield();
+        hesitate();
+        leat_scope_cancel(&boxes[i]);
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+    }
+    leat_sim_expect(is_at_rest(boxes, rounds * sizeof boxes[0]));
+}
+
+/* ---- who waits for room gets it, though the next receive comes only behind its send ---- */
+
+static struct {
+    struct leat_chan *chan;
+    struct leat_event sent_all;
+    uint32_t          capacity;
+} narrow;
+
+static int sends_one_too_many(void *arg)
+{
+    (void)arg;
+    for (uint32_t i = 0; i <= narrow.capacity; i++)
+        leat_sim_expect(leat_chan_send(narrow.chan, &i) == 0);
+    leat_event_set(&narrow.sent_all);
+    return 0;
+}
+
+static int makes_room_once(void *arg)
+{
+    uint32_t got;
+
+    (void)arg;
+    hesitate();
+    leat_sim_expect(leat_chan_recv(narrow.chan, &got) == 0 && got == 0);
+    leat_sim_expect(leat_event_wait(&narrow.sent_all) == 0);
+    for (uint32_t i = 1; i <= narrow.capacity; i++)
+        leat_sim_expect(leat_chan_recv(narrow.chan, &got) == 0 && got == i);
+    return 0;
+}
+
+SCENARIO(room_for_one)
+{
+    struct leat_chan_options options = { .size = sizeof options };
+
+    for (uint32_t i = rounds_of_this_seed(); i > 0; i--) {
+        options.spsc = leat_sim_choose(4) > 0;
+        options.capacity = narrow.capacity = 1 + leat_sim_choose(2);
+        leat_sim_expect(leat_chan_create(&narrow.chan, sizeof(uint32_t), &options) == 0);
+        narrow.sent_all = (struct leat_event){ 0 };
+        {
+            LEAT_SCOPE(scope);
+
+            leat_sim_expect(leat_spawn(&scope, makes_room_once, NULL) == 0);
+            leat_sim_expect(leat_spawn(&scope, sends_one_too_many, NULL) == 0);
+            leat_sim_expect(leat_scope_join(&scope) == 0);
+        }
+        leat_chan_free(narrow.chan);
+    }
+}
+
+/* ---- who polls often has the channel to itself, and sleeps beside no element on its way ---- */
+
+#define POLLED 4
+
+static int sends_to_one_who_polls(void *arg)
+{
+    (void)arg;
+    for (uint32_t i = 0; i < POLLED; i++) {
+        hesitate();
+        leat_sim_expect(leat_chan_send(narrow.chan, &i) == 0);
+    }
+    return 0;
+}
+
+SCENARIO(polls)
+{
+    struct leat_chan_options options = { .size = sizeof options, .capacity = POLLED };
+
+    for (uint32_t i = rounds_of_this_seed(); i > 0; i--) {
+        uint32_t got;
+        LEAT_SCOPE(scope);
+
+        leat_sim_expect(leat_chan_create(&narrow.chan, sizeof got, &options) == 0);
+        leat_sim_expect(leat_spawn(&scope, sends_to_one_who_polls, NULL) == 0);
+        leat_yield();
+        for (uint32_t wanted = 0; wanted < POLLED; wanted++) {
+            int err = -EAGAIN;
+
+            for (uint32_t tries = leat_sim_choose(64); tries > 0 && err == -EAGAIN; tries--)
+                err = leat_chan_try_recv(narrow.chan, &got);
+            if (err)
+                err = leat_chan_recv(narrow.chan, &got);
+            leat_sim_expect(err == 0 && got == wanted);
+        }
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+        leat_chan_free(narrow.chan);
+    }
+}
