@@ -17,9 +17,9 @@
  *   I1  A worker with something in its queues is awake; it sleeps only after it found them empty.
  *       So an offer that is not made delays work, it loses none.
  *   I2  While a worker is awake and has declined to offer, there is a sentinel, or somebody who
- *       searches and then is it: who declines sees one, or wakes somebody. A sentinel, or the last
- *       to search, that finds work of its own wakes another, where something is queued that was
- *       perhaps declined.
+ *       searches and then is it: who declines sees one, or wakes somebody. A sentinel, the last to
+ *       search, or who got up before it slept for what a search would take, and finds work of its
+ *       own, wakes another, where something is queued that was perhaps declined.
  * ORDERING
  *   O1  The sentinel's retreat against somebody's awakening: it clears the mark, then reads how
  *       many are awake; who awakes counts himself, then reads the mark when he declines. The fences
@@ -215,7 +215,7 @@ static void get_up(struct leat__worker *worker, leat_time slept)
 
     if (worker->sentinel)
         store_relaxed(&sched->sentinel, false); /* relaxed: we are awake ourselves */
-    worker->guarded = worker->sentinel;
+    worker->guarded = worker->sentinel || slept == 0; /* I2: or it searched, and saw something */
     worker->searching = !leat__idle_leave(&sched->idle, worker->face.index);
     if (slept < SHORT_SLEEP_NS && (worker->searching || !leat__inbox_is_empty(&worker->inbox)))
         worker->spin_ns = LEAT__SPIN_NS;
