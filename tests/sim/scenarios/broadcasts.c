@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Broadcasts and watches in which nobody has a limit: who waits is woken by whoever ends the reason
- * to wait, be it a receiver that reads on, one that leaves, a sender, or a close. Many short rounds,
- * for each of these is a moment of a few instructions. */
+ * to wait, be it a receiver that reads on, one that leaves, a sender, or a close. Many short
+ * rounds, for each of these is a moment of a few instructions. */
 #include "sim/scenarios/scenario.h"
 
 #define ROUNDS_MAX      32

@@ -169,7 +169,8 @@ SCENARIO_OF(sentinels_with_work, .seeds = 200, .with = "strategy=0,interval=2,ti
     longest = 0;
     meeting = leat_now() + 100 * LEAT_MSEC;
     for (uintptr_t i = 0; i < workers - 1; i++)
-        leat_sim_expect(leat_spawn(&scope, comes_to_the_meeting, i < computing ? &meeting : NULL) == 0);
+        leat_sim_expect(leat_spawn(&scope, comes_to_the_meeting,
+                                   i < computing ? &meeting : NULL) == 0);
     leat_sim_expect(leat_sleep_until(meeting - 20 * LEAT_MSEC) == 0);
     for (uint32_t i = 0; i < 400; i++) /* our worker's turns are short by now */
         leat_yield();
