@@ -232,13 +232,39 @@ MODEL_DRIVER(broadcast_cancel_against_a_send_that_waits, .preemptions = 1, .stal
     end(1);
 }
 
+static void receive_or_be_cancelled(void *arg)
+{
+    struct element element;
+    int err = leat_broadcast_recv(&readers[0], &element, NULL);
+
+    (void)arg;
+    model_check(err == 0 || err == -ECANCELED);
+    seen[0] += err == 0;
+}
+
+MODEL_DRIVER(broadcast_cancel_against_a_receive, .preemptions = 1, .stale = 1)
+{
+    reset(1, LEAT_SLOW_WAITS, 1, &scope);
+    selves[2].scope = NULL;
+    model_spawn(receive_or_be_cancelled, NULL);
+    model_spawn(send_one, NULL);
+    model_spawn(cancel, NULL);
+    model_run();
+    selves[0].scope = NULL;
+    leat_broadcast_close(news);
+    for (struct element element; leat_broadcast_recv(&readers[0], &element, NULL) == 0;)
+        seen[0]++;
+    model_check(seen[0] == 1 && sent == 1);
+    end(1);
+}
+
 /* ---- watches ---- */
 
-static void reset_watch(void)
+static void reset_watch(struct leat__scope *in)
 {
     uint64_t value = 0;
 
-    tasks_reset(NULL);
+    tasks_reset(in);
     model_check(leat_watch_create(&watch, sizeof value, &value) == 0);
 }
 
@@ -263,7 +289,7 @@ static void see_the_last(void *arg)
 
 MODEL_DRIVER(watch_shows_the_last_value_and_the_end)
 {
-    reset_watch();
+    reset_watch(NULL);
     model_spawn(set_two_and_close, NULL);
     model_spawn(see_the_last, NULL);
     model_run();
@@ -288,10 +314,34 @@ static void see_one(void *arg)
 
 MODEL_DRIVER(watch_wakes_all_who_wait_for_a_value, .preemptions = 1, .stale = 1)
 {
-    reset_watch();
+    reset_watch(NULL);
     model_spawn(set_one, NULL);
     model_spawn(see_one, NULL);
     model_spawn(see_one, NULL);
     model_run();
+    leat_watch_destroy(watch);
+}
+
+static void see_one_or_be_cancelled(void *arg)
+{
+    uint64_t version = 1, value = 99;
+    int err = leat_watch_next(watch, &version, &value);
+
+    (void)arg;
+    model_check(err ? err == -ECANCELED && version == 1 && value == 99
+                    : version == 2 && value == 1);
+}
+
+MODEL_DRIVER(watch_cancel_against_a_set, .preemptions = 1, .stale = 1)
+{
+    uint64_t value;
+
+    reset_watch(&scope);
+    selves[2].scope = NULL;
+    model_spawn(see_one_or_be_cancelled, NULL);
+    model_spawn(set_one, NULL);
+    model_spawn(cancel, NULL);
+    model_run();
+    model_check(leat_watch_get(watch, &value) == 2 && value == 1);
     leat_watch_destroy(watch);
 }

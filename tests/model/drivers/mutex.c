@@ -224,6 +224,18 @@ MODEL_DRIVER(mutex_is_not_touched_after_it_was_handed_over)
         check_unlocked();
 }
 
+/* The first has starved and is handed it; who came later has not, and is woken in its turn. */
+MODEL_DRIVER(mutex_is_handed_to_the_first_of_two, .preemptions = 1, .stale = 1)
+{
+    reset(NULL);
+    model_check(leat_mutex_try_lock(&mutex) == 0);
+    model_spawn(lock_surely, NULL);
+    model_spawn(unlock_and_pass_over, NULL);
+    model_spawn(lock_surely, NULL);
+    model_run();
+    check_unlocked();
+}
+
 /* ---- conditions ---- */
 
 static void await_token(void *arg)

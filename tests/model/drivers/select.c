@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c
  * model: sources task/select.c chan/chan.c chan/pass.c chan/choose.c
+ * model: sources sync/permits.c sync/semaphore.c
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RING_SPINS=0
  *
  * Select: exactly one case happens, whoever meets whom, and what is not taken stays. */
 #include <errno.h>
 #include <leat/chan.h>
+#include <leat/sync.h>
 
 #include "base/random.h"
 #include "chan/chan.h"
@@ -15,6 +17,8 @@ static struct leat_chan *a, *b;
 static struct leat__scope scope;
 static struct leat__random generator;
 static int sent[2], received[2]; /* on a, on b */
+static struct leat_semaphore semaphore;
+static int held;
 
 struct leat__random *leat__worker_random(struct leat__worker *worker)
 {
@@ -172,4 +176,90 @@ MODEL_DRIVER(select_against_a_close_and_a_send, .preemptions = 1, .stale = 1)
     model_spawn(close_b, NULL);
     model_run();
     check_conserved();
+}
+
+/* ---- permits ---- */
+
+static void reset_permits(uint32_t permits, struct leat__scope *in)
+{
+    reset(1, in);
+    leat_semaphore_init(&semaphore, permits);
+    held = 0;
+}
+
+static void check_permits(uint32_t all)
+{
+    model_check(leat_semaphore_available(&semaphore) + (uint32_t)held == all);
+    model_check((semaphore.leat__private[0] & 1) == 0); /* nobody waits */
+    check_conserved();
+}
+
+/* An element of a, or so many permits. */
+static void receive_or_acquire(void *arg)
+{
+    uint32_t permits = (uint32_t)(intptr_t)arg;
+    int element;
+    struct leat_case cases[] = { leat_case_recv(a, &element),
+                                 leat_case_acquire(&semaphore, permits) };
+    int which = leat_select_any(cases, 2);
+
+    model_check(which == 0 || which == 1 || which == -ECANCELED);
+    received[0] += which == 0;
+    if (which == 1)
+        held += (int)permits;
+}
+
+static void acquire_one(void *arg)
+{
+    (void)arg;
+    model_check(leat_semaphore_acquire(&semaphore, 1) == 0);
+    held++;
+}
+
+static void release(void *arg)
+{
+    leat_semaphore_release(&semaphore, (uint32_t)(intptr_t)arg);
+}
+
+MODEL_DRIVER(select_permits_are_seen_as_they_come)
+{
+    reset_permits(0, NULL);
+    model_spawn(receive_or_acquire, (void *)(intptr_t)1);
+    model_spawn(release, (void *)(intptr_t)1);
+    model_run();
+    check_permits(1);
+}
+
+MODEL_DRIVER(select_permits_against_a_send, .preemptions = 1, .stale = 1)
+{
+    reset_permits(0, NULL);
+    model_spawn(receive_or_acquire, (void *)(intptr_t)2);
+    model_spawn(release, (void *)(intptr_t)2);
+    model_spawn(send_to, (void *)(intptr_t)0);
+    model_run();
+    check_permits(2);
+}
+
+/* Who stands behind a select that took the other case is served with what is there. */
+MODEL_DRIVER(select_permits_are_left_to_who_stands_behind, .preemptions = 1, .stale = 1)
+{
+    reset_permits(1, NULL);
+    model_spawn(receive_or_acquire, (void *)(intptr_t)2);
+    model_spawn(acquire_one, NULL);
+    model_spawn(send_to, (void *)(intptr_t)0);
+    model_run();
+    model_check(held == 1);
+    check_permits(1);
+}
+
+MODEL_DRIVER(select_permits_against_a_cancel, .preemptions = 1, .stale = -1)
+{
+    reset_permits(0, &scope);
+    selves[2].scope = NULL;
+    model_spawn(receive_or_acquire, (void *)(intptr_t)2);
+    model_spawn(acquire_one, NULL);
+    model_spawn(cancel, NULL);
+    model_spawn(release, (void *)(intptr_t)3);
+    model_run();
+    check_permits(3);
 }

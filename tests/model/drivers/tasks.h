@@ -85,14 +85,19 @@ struct leat__parking {
     struct leat__fiber *fiber;
 };
 
+/* A driver may want to know: a thread is about to park, the next context has done its commit
+ * (model_self is who parks), the thread runs again. */
+static void (*tasks_parks)(void), (*tasks_parked)(void), (*tasks_resumes)(void);
+
 static bool tasks_commit(void *arg)
 {
     struct leat__parking *parking = arg;
+    bool parked = parking->commit(parking->fiber, parking->arg);
 
-    return parking->commit(parking->fiber, parking->arg);
+    if (tasks_parked)
+        tasks_parked();
+    return parked;
 }
-
-static void (*tasks_parks)(void), (*tasks_resumes)(void); /* a driver may want to know */
 
 void leat__park(leat__commit_fn *commit, void *arg)
 {
