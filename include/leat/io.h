@@ -22,7 +22,8 @@ struct leat_stream; /* owned by its opener, freed by leat_close_stream */
 
 /* Make a stream of an open file descriptor, which the stream then owns (on failure the caller
  * still does). Its flags are left as they are: O_NONBLOCK belongs to the open file, which other
- * processes may share. Returns -EBADF, -EISDIR, -ENOMEM. */
+ * processes may share. Returns -EBADF, -EISDIR, -ENOMEM, -EINVAL (a socket that listens: it has
+ * connections, not bytes). */
 LEAT_API LEAT_MUST_CHECK int leat_stream_open_fd(struct leat_stream **ret, int fd);
 
 /* Read at least one and up to `bytes` bytes.

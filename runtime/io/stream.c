@@ -209,6 +209,15 @@ static enum leat__stream_kind kind_of(mode_t mode)
     return LEAT__STREAM_DEVICE;
 }
 
+/* Its reads fail with ENOTCONN, but an epoll instance never says that it is ready for one. */
+static bool listens(int fd)
+{
+    socklen_t bytes = sizeof(int);
+    int value = 0;
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &value, &bytes) == 0 && value != 0;
+}
+
 int leat_stream_open_fd(struct leat_stream **ret, int fd)
 {
     struct leat_stream *stream;
@@ -219,6 +228,8 @@ int leat_stream_open_fd(struct leat_stream **ret, int fd)
         return -errno;
     if (S_ISDIR(status.st_mode))
         return -EISDIR;
+    if (S_ISSOCK(status.st_mode) && listens(fd))
+        return -EINVAL;
     stream = make(fd, kind_of(status.st_mode));
     if (!stream)
         return -ENOMEM;

@@ -549,3 +549,20 @@ LEAT_TEST(stream, a_second_reader_is_told_so)
 {
     expect_dies(run_two_readers, SIGABRT, "let only one task at a time read from a stream");
 }
+
+LEAT_TEST_TASK(stream, none_is_made_of_a_directory_or_of_a_socket_that_listens)
+{
+    struct leat_stream *stream = NULL;
+    int dir = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_ge(dir, 0);
+    assert_ge(fd, 0);
+    expect_err(leat_stream_open_fd(&stream, dir), -EISDIR);
+    expect_ok(bind(fd, &(const struct sockaddr){ .sa_family = AF_UNIX }, sizeof(sa_family_t)));
+    expect_ok(listen(fd, 1));
+    expect_err(leat_stream_open_fd(&stream, fd), -EINVAL);
+    expect_null(stream);
+    close(dir);
+    close(fd);
+}
