@@ -108,7 +108,8 @@ static struct leat__fiber *special_first(struct leat__worker *worker)
     if (fiber)
         return fiber;
     worker->normal_age = 0;
-    return worker->turns_left & 1 ? leat__fiber_of(leat__batch_pop(&worker->pinned)) : NULL;
+    worker->pinned_first = !worker->pinned_first; /* (turns left are even or odd by eights) */
+    return worker->pinned_first ? leat__fiber_of(leat__batch_pop(&worker->pinned)) : NULL;
 }
 
 /* Nothing is queued but that; `idle`: nor is there anything in the LIFO slot. */

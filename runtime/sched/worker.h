@@ -109,11 +109,12 @@ struct leat__worker {
     struct leat__poller *poller;
     struct leat__ticker *ticker;
     unsigned             normal_age, low_age; /* turns for which they were passed over */
+    bool                 pinned_first; /* who had the last turn that both could have had */
     struct leat__batch   starved; /* new fibers for which no stack could be had */
     int                  turns;     /* between two looks around: adapts to LEAT__LOOK_NS */
     leat_time            spin_ns;   /* how long it looks on before it sleeps */
     bool                 searching; /* counted as such in sched->idle */
-    bool                 guarded;   /* it was the sentinel until it awoke */
+    bool                 guarded;   /* it was the sentinel until it awoke, or nearly so (idle.c) */
     bool                 sentinel;  /* it lies down as the sentinel */
     bool                 driven;    /* by leat__sched_step, on the thread of whoever calls that */
     bool                 resting;   /* driven: it counts as asleep until the next step */
