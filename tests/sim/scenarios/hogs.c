@@ -47,11 +47,13 @@ static int answers(void *arg)
 static int queues_and_hogs(void *arg)
 {
     uint32_t count = (uint32_t)(uintptr_t)arg;
+    enum leat_priority priority = (enum leat_priority)leat_sim_choose(3);
     LEAT_SCOPE(scope);
 
     for (uintptr_t i = 0; i < count; i++) {
         asked_at[i] = leat_now();
-        (void)leat_spawn(&scope, answers, (void *)i);
+        (void)leat_spawn_opt(&scope, answers, (void *)i,
+                             LEAT_TASK_OPTIONS(.priority = priority));
         if (leat_sim_choose(8) == 0)
             leat_yield();
     }

@@ -197,11 +197,12 @@ static const struct leat_procs_options *draw_options(struct leat_procs_options *
 static void wait_until_all_are_in(void)
 {
     struct leat_procs_stats stats;
-    leat_time end = leat_after(LEAT_HOUR);
+    leat_time end = leat_after(LEAT_HOUR), pause = 50 * LEAT_USEC;
 
     do {
         leat_sim_expect(leat_now() < end);
-        (void)leat_sleep(50 * LEAT_USEC);
+        (void)leat_sleep(pause);
+        pause += pause / 8; /* what the seed has come late may take seconds */
         leat_procs_stats_read(procs, &stats);
     } while (ended + stats.calls - stats.returned - stats.failed < calls);
 }
