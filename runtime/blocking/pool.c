@@ -1,25 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* The blocking pool. A call goes to the thread that became idle last (its caches and stack are
- * warm, and the ones below it may sleep until they end), else into the queue, and a thread is
- * started when there may be one more and none is on its way. A new thread starts the next one while
- * the queue is not empty: so a worker pays for one start at most, however many calls it submits,
- * and short calls are run by few threads. (A start for each call, as most pools do, costs a worker
- * 20 us each, and lets 256 threads fight for two cores over calls that sleep for nothing.)
+/* The blocking pool. A call goes to an idle thread that still looks, else into the queue, and then
+ * the thread that became idle last is woken (its caches and stack are warm, and the ones below it
+ * may sleep until they end), or one is started, unless one is on its way already. A thread that
+ * arrives wakes or starts the next one before it runs its call, while the queue is not empty: so a
+ * worker pays for one wake at most, however many calls it submits, and short calls are run by few
+ * threads. (A wake or a start for each call, as most pools do, costs a worker 8 or 20 us each, and
+ * lets many threads fight for two cores over calls that sleep for nothing.)
  *
  *     starting ---> busy <---> idle, asleep on its own word
  *                    |          |
  *                    +----------+--> ended: nothing to do for long, or stop
  *
  * INVARIANTS (everything is guarded by the lock, but a thread's `told`)
- *   I1  An idle thread exists only while no queued call may run: a call may when fewer of its kind
- *       run than their quota. `running` counts those that a thread was given and has not finished.
- *   I2  While a queued call may run there is a thread that will look into the queues: busy, or
- *       starting. When a start fails and no thread is left, everything queued is refused.
+ *   I1  An idle thread exists only while no queued call may run, or while a woken thread is on its
+ *       way (I6): a call may when fewer of its kind run than their quota. `running` counts those
+ *       that a thread was given and has not finished.
+ *   I2  While a queued call may run there is a thread that will look into the queues: busy, woken,
+ *       or starting. When a start fails and no thread is left, everything queued is refused.
  *   I3  alive = starting + busy + idle, at most threads_max.
- *   I4  Who takes a thread off the idle list gives it a call, or NULL to look for itself, and tells
- *       it exactly once. A thread whose time is up takes itself off and is told by nobody.
+ *   I4  Who takes a thread off the idle list gives it a call, or none, to look for itself, and
+ *       tells it exactly once. A thread whose time is up takes itself off and is told by nobody.
  *   I5  Threads that ended form a chain, each joining the one before; stop joins the last one. Of a
  *       pool that was left behind the last one frees the pool.
+ *   I6  `waking` from when a thread that sleeps is taken off the list until it has the lock: then
+ *       it passes on (I2).
+ *   I7  `looker` is NULL or the first idle thread, which does not sleep yet: so a call that it is
+ *       given needs no wake. It ends its look without the lock: so a looker that is read may sleep
+ *       by now (and then must be woken), and NULL may mean that another has begun to look since.
  *
  * ORDERING
  *   O1  Telling a thread releases the call it was given; the thread acquires. */
@@ -33,11 +40,8 @@
 #include "lockfree/lock.h"
 #include "platform/clock.h"
 #include "platform/futex.h"
-#include "sched/sched.h"
 #include "task/offload.h"
 #include "task/runtime.h"
-
-#include <leat/pool.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -66,6 +70,8 @@ struct leat__blocking {
     struct leat__list         idle;    /* of threads, hottest first */
     struct thread            *ended;   /* I5 */
     unsigned                  threads_max, starting, idle_count;
+    bool                      waking; /* I6 */
+    LEAT_ATOMIC(struct thread *) looker; /* I7 */
     LEAT_ATOMIC(uint32_t) alive; /* stop sleeps on it */
     bool                     stopping, left_behind;
     const struct leat__cpus *cpus;
@@ -83,10 +89,12 @@ struct thread {
     int (*fn)(void *arg);        /* what it runs, for reports; NULL: nothing */
     LEAT_ATOMIC(uint32_t) told;  /* enum told */
     bool hopeful;                /* the last call came soon after it became idle */
+    bool woken;                  /* I6: it is on its way */
     struct leat__thread handle;
 };
 
 static void start_another(struct leat__blocking *pool);
+static struct thread *pass_on(struct leat__blocking *pool);
 
 /* ---- a thread's life ---- */
 
@@ -170,29 +178,51 @@ static void tell(struct thread *thread)
         leat__futex_wake(&thread->told, 1); /* the thread may be gone by now: harmless */
 }
 
-/* With the lock: give the hottest idle thread a call, or NULL. It must be told. */
-static struct thread *pick_idle(struct leat__blocking *pool, struct kind_of_call *kind,
-                                struct leat__offload *call)
+/* With the lock: the hottest idle thread, of which there is one. It must be told: of a call, or,
+ * `woken`, to look for itself. */
+static struct thread *pick_idle(struct leat__blocking *pool, bool woken)
 {
     struct thread *thread =
         leat__list_entry(leat__list_pop_front(&pool->idle), struct thread, idle_node);
 
     pool->idle_count--;
-    give(thread, kind, call);
+    thread->woken = woken;
+    if (woken)
+        pool->waking = true;
+    /* relaxed: a looker that ends its look has the lock again before it ends itself */
+    store_relaxed(&pool->looker, NULL);
     return thread;
 }
 
-/* A thread whose last call came soon looks for the next one for about as long as a wake takes. */
-static bool told_soon(struct thread *thread, leat_time begin)
+/* The looker looks for the next call for about as long as a wake takes. */
+static bool told_soon(struct leat__blocking *pool, struct thread *thread, leat_time begin)
 {
-    while (thread->hopeful && leat__clock_now() - begin < LEAT__BLOCKING_SPIN_NS) {
+    while (leat__clock_now() - begin < LEAT__BLOCKING_SPIN_NS) {
         for (int i = 0; i < 32; i++) {
             if (load_acquire(&thread->told) == TOLD) /* O1: pairs with tell */
                 return true;
             cpu_relax();
         }
     }
+    store_relaxed(&pool->looker, NULL); /* relaxed: as in pick_idle */
     return false;
+}
+
+/* With the lock: the thread has nothing to do. Returns whether it is to look for a while. */
+static bool become_idle(struct leat__blocking *pool, struct thread *thread)
+{
+    struct leat__list *first = &pool->idle;
+    bool another = load_relaxed(&pool->looker) != NULL; /* relaxed, and below: as in pick_idle */
+    bool looks = thread->hopeful && !another;
+
+    if (looks)
+        store_relaxed(&pool->looker, thread);
+    if (another)
+        first = leat__list_first(&pool->idle); /* which is the looker */
+    leat__list_push_front(first, &thread->idle_node);
+    pool->idle_count++;
+    store_relaxed(&thread->told, LOOKING); /* relaxed: who tells has taken the lock after us */
+    return looks;
 }
 
 /* With the lock, which it releases. Sleep until told of a call: returns it, or NULL to look again;
@@ -202,13 +232,11 @@ static struct leat__offload *sleep_idle(struct leat__blocking *pool, struct thre
 {
     leat_time begin = leat__clock_now(), deadline = leat__time_add(begin, pool->idle_life);
     uint32_t looking = LOOKING;
+    bool looks = become_idle(pool, thread);
 
-    leat__list_push_front(&pool->idle, &thread->idle_node);
-    pool->idle_count++;
-    store_relaxed(&thread->told, LOOKING); /* relaxed: who tells has taken the lock after us */
     leat__unlock(&pool->lock);
     /* relaxed: it says only that a wake is needed; what was told is acquired below */
-    if (!told_soon(thread, begin))
+    if (!looks || !told_soon(pool, thread, begin))
         (void)cas_relaxed(&thread->told, &looking, ASLEEP);
     while (load_acquire(&thread->told) != TOLD) { /* O1: pairs with tell */
         if (leat__futex_wait(&thread->told, ASLEEP, deadline) != -ETIMEDOUT)
@@ -223,7 +251,7 @@ static struct leat__offload *sleep_idle(struct leat__blocking *pool, struct thre
         leat__unlock(&pool->lock);
         deadline = LEAT_NEVER; /* we are off the list: somebody is about to tell us */
     }
-    thread->hopeful = leat__clock_now() - begin < 2 * LEAT__BLOCKING_SPIN_NS;
+    thread->hopeful = leat__clock_now() - begin <= 2 * LEAT__BLOCKING_SPIN_NS;
     return thread->call;
 }
 
@@ -234,10 +262,20 @@ static struct leat__offload *next_call(struct leat__blocking *pool, struct threa
     bool up = false;
 
     for (;;) {
+        struct thread *next = NULL;
+        bool woken;
+
         leat__lock(&pool->lock);
+        woken = thread->woken;
+        if (woken)
+            thread->woken = pool->waking = false;
         call = take(pool, thread);
         if (call) {
+            if (woken)
+                next = pass_on(pool);
             leat__unlock(&pool->lock);
+            if (next)
+                tell(next);
             return call;
         }
         if (!pool->stopping) {
@@ -276,15 +314,17 @@ static void run_thread(void *arg)
     struct thread *thread = arg;
     struct leat__blocking *pool = thread->pool;
     struct leat__offload *call;
+    struct thread *next;
 
     leat__runtime_adopt(pool->runtime);
     leat__lock(&pool->lock);
     pool->starting--;
     leat__list_push_back(&pool->threads, &thread->node);
     call = take(pool, thread);
-    if (find_runnable(pool))
-        start_another(pool);
+    next = pass_on(pool);
     leat__unlock(&pool->lock);
+    if (next)
+        tell(next);
     if (!call)
         call = next_call(pool, thread);
     for (; call; call = next_call(pool, thread))
@@ -336,6 +376,19 @@ static void start_another(struct leat__blocking *pool)
     }
 }
 
+/* With the lock, which it may give up for a while: when a queued call may run and nobody is on the
+ * way to it, somebody shall be (I2). Returns a thread that must be told, or NULL. */
+static struct thread *pass_on(struct leat__blocking *pool)
+{
+    if (pool->waking || !find_runnable(pool))
+        return NULL;
+    if (leat__list_empty(&pool->idle)) {
+        start_another(pool);
+        return NULL;
+    }
+    return pick_idle(pool, true);
+}
+
 /* ---- calls ---- */
 
 static int submit(struct leat__offload_pool *port, struct leat__offload *call)
@@ -348,12 +401,13 @@ static int submit(struct leat__offload_pool *port, struct leat__offload *call)
     leat__lock(&pool->lock);
     if (pool->stopping) {
         err = -EPIPE;
-    } else if (!leat__list_empty(&pool->idle) && may_run(kind)) {
-        thread = pick_idle(pool, kind, call);
+    } else if (load_relaxed(&pool->looker) && may_run(kind)) { /* relaxed: as in pick_idle */
+        thread = pick_idle(pool, false);
+        give(thread, kind, call);
     } else {
         leat__list_push_back(&kind->queue, &call->node);
         if (may_run(kind))
-            start_another(pool);
+            thread = pass_on(pool);
     }
     leat__unlock(&pool->lock);
     if (thread)
@@ -371,61 +425,6 @@ static bool withdraw(struct leat__offload_pool *port, struct leat__offload *call
     leat__list_remove(&call->node);
     leat__unlock(&pool->lock);
     return queued;
-}
-
-int leat__blocking_call(struct leat__blocking *pool, int (*fn)(void *arg), void *arg)
-{
-    return leat__offload_call(&pool->kind[LEAT__BLOCKING_USER].port, fn, arg);
-}
-
-/* The caller's pool, and one call more; NULL: it is no task, and blocks nobody but itself. */
-static struct leat__blocking *pool_of_caller(void)
-{
-    struct leat__worker *worker = leat__worker_current();
-
-    if (!worker)
-        return NULL;
-    leat__probe_count(&leat__worker_probe(worker)->blocking_calls);
-    return leat__runtime_current()->blocking;
-}
-
-static int call(enum leat__blocking_kind kind, int (*fn)(void *arg), void *arg)
-{
-    struct leat__blocking *pool = pool_of_caller();
-
-    return pool ? leat__offload_call(&pool->kind[kind].port, fn, arg)
-                : leat__offload_here(fn, arg);
-}
-
-int leat_blocking(int (*fn)(void *arg), void *arg)
-{
-    return call(LEAT__BLOCKING_USER, fn, arg);
-}
-
-int leat__blocking_files(int (*fn)(void *arg), void *arg)
-{
-    return call(LEAT__BLOCKING_FILES, fn, arg);
-}
-
-static int owned_call(enum leat__blocking_kind kind, int (*fn)(void *value), void *value,
-                      size_t bytes, void (*drop)(void *value))
-{
-    struct leat__blocking *pool = pool_of_caller();
-
-    return pool ? leat__owned_call(&pool->kind[kind].port, fn, value, bytes, drop)
-                : leat__offload_here(fn, value);
-}
-
-int leat_blocking_owned(int (*fn)(void *value), void *value, size_t bytes,
-                        void (*drop)(void *value))
-{
-    return owned_call(LEAT__BLOCKING_USER, fn, value, bytes, drop);
-}
-
-int leat__blocking_names(int (*fn)(void *value), void *value, size_t bytes,
-                         void (*drop)(void *value))
-{
-    return owned_call(LEAT__BLOCKING_NAMES, fn, value, bytes, drop);
 }
 
 /* ---- the pool ---- */
@@ -507,7 +506,7 @@ static void dismiss_idle(struct leat__blocking *pool)
     leat__lock(&pool->lock);
     pool->stopping = true;
     while (!leat__list_empty(&pool->idle)) {
-        struct thread *thread = pick_idle(pool, NULL, NULL);
+        struct thread *thread = pick_idle(pool, true);
 
         leat__unlock(&pool->lock);
         tell(thread);

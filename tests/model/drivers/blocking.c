@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c task/offload.c
- * model: sources blocking/pool.c blocking/owned.c
+ * model: sources blocking/call.c blocking/pool.c blocking/owned.c
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__BLOCKING_SPIN_NS=0 -Dcalloc=played_calloc
  * model: flags -Dfree=played_free
  *
@@ -179,12 +179,17 @@ static int work(void *arg)
     return 0;
 }
 
-static void await_files(void)
+static void await_some_files(uint32_t wanted)
 {
     uint32_t read;
 
-    while ((read = load_relaxed(&files)) < files_wanted)
+    while ((read = load_relaxed(&files)) < wanted)
         leat__futex_wait(&files, read, LEAT_NEVER);
+}
+
+static void await_files(void)
+{
+    await_some_files(files_wanted);
 }
 
 /* Likewise; it ends when the files were read. */
@@ -293,8 +298,10 @@ static void hand_over_in_turn(void *arg)
 {
     (void)arg;
     model_check(hand_over(0, LEAT__BLOCKING_FILES, read_file) == 0);
-    await_files();
-    model_check(hand_over(1, LEAT__BLOCKING_USER, work) == 0);
+    await_some_files(1);
+    model_check(hand_over(1, LEAT__BLOCKING_FILES, read_file) == 0);
+    await_some_files(2);
+    model_check(hand_over(2, LEAT__BLOCKING_USER, work) == 0);
     start_no_more();
 }
 
@@ -305,6 +312,61 @@ MODEL_DRIVER(blocking_idle_thread_is_given_a_call_or_ends, .weak_preemptions = 1
     model_spawn(hand_over_in_turn, NULL);
     run_to_the_end();
     model_check(calls[0].runs == 1 && calls[1].runs == 1);
+    /* Two threads may have ended by then, and the model has no third. */
+    model_check(calls[2].runs == (calls[2].offload.result != -EAGAIN));
+}
+
+/* A thread that has had two calls and may look for a third; the next two need one each. */
+static void hand_over_pairs(void *arg)
+{
+    (void)arg;
+    model_check(hand_over(0, LEAT__BLOCKING_FILES, read_file) == 0);
+    await_some_files(1);
+    model_check(hand_over(1, LEAT__BLOCKING_FILES, read_file) == 0);
+    await_some_files(2);
+    model_check(hand_over(2, LEAT__BLOCKING_USER, hang) == 0);
+    model_check(hand_over(3, LEAT__BLOCKING_FILES, read_file) == 0);
+    start_no_more();
+    leat__blocking_stop(pool, LEAT_NEVER);
+}
+
+MODEL_DRIVER(blocking_each_of_two_calls_has_a_thread, .preemptions = 1, .weak_preemptions = 1,
+             .stale = 1)
+{
+    reset(NULL, 2, 1);
+    leat__blocking_tune(pool, LEAT_NEVER, start); /* the model's threads cannot be started again */
+    files_wanted = 3;
+    spawn_places();
+    model_spawn(hand_over_pairs, NULL);
+    run_to_the_end();
+    for (int i = 0; i < 4; i++)
+        model_check(calls[i].runs == 1);
+}
+
+/* While an own call hangs and the other thread looks for something to do. */
+static void hand_over_a_second_own_one(void *arg)
+{
+    (void)arg;
+    model_check(hand_over(0, LEAT__BLOCKING_USER, hang) == 0);
+    for (int i = 1; i <= 2; i++) {
+        model_check(hand_over(i, LEAT__BLOCKING_FILES, read_file) == 0);
+        await_some_files((uint32_t)i);
+    }
+    model_check(hand_over(3, LEAT__BLOCKING_USER, work) == 0);
+    start_no_more();
+    leat__blocking_stop(pool, LEAT_NEVER);
+}
+
+MODEL_DRIVER(blocking_thread_that_looks_keeps_to_the_quotas, .preemptions = 1, .stale = -1)
+{
+    reset(NULL, 2, 1);
+    leat__blocking_tune(pool, LEAT_NEVER, start); /* as above */
+    files_wanted = 2;
+    spawn_places();
+    model_spawn(hand_over_a_second_own_one, NULL);
+    run_to_the_end();
+    for (int i = 0; i < 4; i++)
+        model_check(calls[i].runs == 1);
 }
 
 static bool taken_back;
