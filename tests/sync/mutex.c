@@ -222,6 +222,47 @@ LEAT_TEST_TASK(mutex, a_waiter_who_is_passed_over_is_handed_it)
     expect_ok(leat_scope_join(&scope));
 }
 
+static int lock_behind(void *arg)
+{
+    struct shared *shared = arg;
+    int err = leat_mutex_lock(&shared->mutex);
+
+    if (err)
+        return err;
+    shared->count++;
+    leat_mutex_unlock(&shared->mutex);
+    return 0;
+}
+
+/* On the waiter's worker, so that it cannot come in between. */
+static int barge(void *arg)
+{
+    struct shared *shared = arg;
+    LEAT_SCOPE(scope);
+
+    expect_ok(leat_mutex_lock(&shared->mutex));
+    leat_spawn_opt(&scope, lock_behind, shared, LEAT_TASK_OPTIONS(.pinned = true));
+    expect_ok(leat_sleep(LEAT_MSEC)); /* it waits */
+    leat_mutex_unlock(&shared->mutex);
+    expect_ok(leat_mutex_try_lock(&shared->mutex));
+    expect_eq(shared->count, 0);
+    leat_mutex_unlock(&shared->mutex);
+    expect_ok(leat_mutex_lock(&shared->mutex));
+    expect_eq(shared->count, 0);
+    leat_mutex_unlock(&shared->mutex);
+    return leat_scope_join(&scope);
+}
+
+LEAT_TEST_TASK(mutex, who_comes_by_takes_it_in_front_of_who_waits)
+{
+    struct shared shared = { .count = 0 };
+    LEAT_SCOPE(scope);
+
+    leat_spawn_opt(&scope, barge, &shared, LEAT_TASK_OPTIONS(.pinned = true));
+    expect_ok(leat_scope_join(&scope));
+    expect_eq(shared.count, 1);
+}
+
 static void unlock_what_is_not_locked(void)
 {
     struct leat_mutex mutex = { { 0 } };
