@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the tests of debug reports share: locks, tasks that nest them, and what was reported last. */
+/* What the tests of debug reports share: locks, tasks that nest them, and what was told last. */
 #ifndef LEAT_TESTS_SYNC_HELD_H
 #define LEAT_TESTS_SYNC_HELD_H
 
@@ -53,7 +53,8 @@ static inline void forget(void)
     begin();
 }
 
-__attribute__((noinline, unused)) static int nest(struct leat_mutex *outer, struct leat_mutex *inner)
+__attribute__((noinline, unused)) static int nest(struct leat_mutex *outer,
+                                                  struct leat_mutex *inner)
 {
     int err = leat_mutex_lock(outer);
 
