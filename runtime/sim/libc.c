@@ -53,7 +53,7 @@ static bool runs_out(void)
 {
     if (!leat__sim_on || !leat__sim_fault(leat__sim_config()->no_memory))
         return false;
-    leat__sim_note("no memory", 0);
+    leat__sim_note("fault: no memory", 0);
     errno = ENOMEM;
     return true;
 }

@@ -70,9 +70,11 @@ static struct leat__list *take_one(struct leat__list *list)
     leat__list_each(at, list) {
         count++;
     }
-    if (count > 1 && leat__sim_fault(leat__sim_config()->reorder))
+    if (count > 1 && leat__sim_fault(leat__sim_config()->reorder)) {
+        leat__sim_note("fault: reorder", count);
         for (uint32_t skip = leat__sim_choose(count); skip > 0; skip--)
             node = node->next;
+    }
     leat__list_remove(node);
     return node;
 }

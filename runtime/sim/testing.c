@@ -311,6 +311,25 @@ static bool parse(struct wanted *wanted, int argc, char **argv)
     return true;
 }
 
+/* `faults late=12 error-104=3 ..`, each that was drawn. */
+static void print_faults(void)
+{
+    const struct leat__sim_drawn *at = leat__sim_drawn;
+
+    if (!at || !at->fault[0])
+        return;
+    printf("faults");
+    for (; at < leat__sim_drawn + LEAT__SIM_DRAWN_MAX && at->fault[0]; at++) {
+        putchar(' ');
+        for (const char *c = at->fault; *c; c++)
+            putchar(*c == ' ' ? '-' : *c);
+        if (at->number)
+            printf("-%" PRIu64, at->number);
+        printf("=%" PRIu64, at->count);
+    }
+    putchar('\n');
+}
+
 int leat_sim_main(int argc, char **argv)
 {
     static struct leat_sim_report report;
@@ -354,6 +373,7 @@ int leat_sim_main(int argc, char **argv)
         seeds += report.seeds;
         points += report.points;
     }
+    print_faults();
     if (!wanted.list && !wanted.hashes)
         printf("sim seeds=%" PRIu64 " fail=%" PRIu64 " truncated=0 points=%" PRIu64 "\n", seeds,
                failed, points);

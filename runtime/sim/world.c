@@ -193,8 +193,10 @@ static leat_time latency(void)
 {
     leat_time delay = (leat_time)leat__sim_choose((uint32_t)SOON_NS);
 
-    if (leat__sim_fault(config()->io_late))
+    if (leat__sim_fault(config()->io_late)) {
         delay = (leat_time)leat__sim_choose((uint32_t)(LATE_NS / LEAT_USEC)) * LEAT_USEC;
+        leat__sim_note("fault: late", (uint64_t)delay);
+    }
     return delay;
 }
 
@@ -350,6 +352,8 @@ void leat__sim_world_cancel(struct leat__op *op)
         return;
     }
     held->target_wins = leat__sim_choose(2) > 0;
+    leat__sim_note(held->target_wins ? "fault: target wins" : "fault: cancel wins",
+                   (uint64_t)op->fd);
     try_soon(held);
 }
 

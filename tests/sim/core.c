@@ -4,9 +4,11 @@
 #include "sim/sim.h"
 
 #include <leat/leat.h>
+#include <leat/testing.h>
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct leat__sim_outcome outcome;
 
@@ -184,4 +186,47 @@ LEAT_TEST(sim, the_same_seed_gives_the_same_trace)
             test_fail("seed %llu gave %016llx, then %016llx", (unsigned long long)seed,
                       (unsigned long long)hashes[seed], (unsigned long long)outcome.hash);
     }
+}
+
+/* ---- what never ends is found, and said to be that ---- */
+
+static int sleeps_for_ever(void *arg)
+{
+    (void)arg;
+    while (leat_sleep(LEAT_HOUR) == 0)
+        ;
+    return 0;
+}
+
+static int polls_for_ever(void *arg)
+{
+    (void)arg;
+    while (leat_sleep(LEAT_USEC) == 0)
+        ;
+    return 0;
+}
+
+static int spins_for_ever(void *arg)
+{
+    while (!arg)
+        leat_sim_point();
+    return 0;
+}
+
+static void expect_no_end(int (*fn)(void *arg), const char *with, const char *sentence)
+{
+    static struct leat_sim_report report;
+
+    expect_eq(leat_sim_run(fn, NULL, LEAT_SIM_OPTIONS(.brief = true, .with = with,
+                                                      .report = &report)),
+              -ENOTRECOVERABLE);
+    if (!strstr(report.text, sentence))
+        test_fail("found instead: %s", report.text);
+}
+
+LEAT_TEST(sim, what_never_ends_is_found_by_virtual_time_by_points_and_by_a_clock_that_stands)
+{
+    expect_no_end(sleeps_for_ever, "time_max=36000000000000", "no end: ");
+    expect_no_end(polls_for_ever, "points_max=200000", "no end: ");
+    expect_no_end(spins_for_ever, "steps_max=100000", "livelock");
 }
