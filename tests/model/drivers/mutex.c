@@ -250,14 +250,13 @@ static void await_token(void *arg)
     section();
 }
 
-/* As it found it, it leaves it to the next. */
-static void await_token_or_be_cancelled(void *arg)
+/* As it found it, it leaves it to the next; or it ends with the error given, maybe at the lock. */
+static void await_token_or_give_up(void *arg)
 {
-    int err = leat_mutex_lock(&mutex);
+    int given = (int)(intptr_t)arg, err = leat_mutex_lock(&mutex);
 
-    (void)arg;
     if (err) {
-        model_check(err == -ECANCELED);
+        model_check(err == given);
         return;
     }
     model_plain_read(&tokens);
@@ -265,7 +264,7 @@ static void await_token_or_be_cancelled(void *arg)
         err = leat_condition_wait(&condition, &mutex);
         model_plain_read(&tokens);
     }
-    model_check(err == 0 || err == -ECANCELED);
+    model_check(err == 0 || err == given);
     if (!err)
         leat_condition_signal(&condition);
     section();
@@ -314,7 +313,7 @@ MODEL_DRIVER(condition_cancel_holds_the_mutex_again, .weak_preemptions = 1)
 {
     reset(&scope);
     selves[2].scope = NULL;
-    model_spawn(await_token_or_be_cancelled, NULL);
+    model_spawn(await_token_or_give_up, (void *)(intptr_t)-ECANCELED);
     model_spawn(lock_surely, NULL);
     model_spawn(cancel, NULL);
     model_run();
@@ -332,32 +331,11 @@ MODEL_DRIVER(condition_cancel_loses_no_signal, .preemptions = 1, .stale = 1)
 {
     reset(&scope);
     selves[2].scope = selves[3].scope = NULL;
-    model_spawn(await_token_or_be_cancelled, NULL);
+    model_spawn(await_token_or_give_up, (void *)(intptr_t)-ECANCELED);
     model_spawn(await_token, NULL);
     model_spawn(cancel_and_signal, NULL);
     model_run();
     check_unlocked();
-}
-
-/* As await_token_or_be_cancelled, with a deadline, which may pass at the lock already. */
-static void await_token_by_deadline(void *arg)
-{
-    int err = leat_mutex_lock(&mutex);
-
-    (void)arg;
-    if (err) {
-        model_check(err == -ETIMEDOUT);
-        return;
-    }
-    model_plain_read(&tokens);
-    while (!err && tokens == 0) {
-        err = leat_condition_wait(&condition, &mutex);
-        model_plain_read(&tokens);
-    }
-    model_check(err == 0 || err == -ETIMEDOUT);
-    if (!err)
-        leat_condition_signal(&condition);
-    section();
 }
 
 static void fire_and_signal(void *arg)
@@ -376,7 +354,7 @@ static void reset_with_deadline(void)
 MODEL_DRIVER(condition_timeout_holds_the_mutex_again, .weak_preemptions = 1)
 {
     reset_with_deadline();
-    model_spawn(await_token_by_deadline, NULL);
+    model_spawn(await_token_or_give_up, (void *)(intptr_t)-ETIMEDOUT);
     model_spawn(fire_and_signal, NULL);
     model_run();
     check_unlocked();
@@ -400,7 +378,7 @@ static void await_token_and_pass_on(void *arg)
 MODEL_DRIVER(condition_timeout_loses_no_signal, .preemptions = 1, .stale = -1)
 {
     reset_with_deadline();
-    model_spawn(await_token_by_deadline, NULL);
+    model_spawn(await_token_or_give_up, (void *)(intptr_t)-ETIMEDOUT);
     model_spawn(await_token_and_pass_on, NULL);
     model_spawn(fire_and_signal, NULL);
     model_run();
