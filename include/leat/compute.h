@@ -8,9 +8,9 @@
  *
  * Where it runs. A task parks until a thread of its runtime's compute pool (one per CPU, batch
  * scheduling) has done it. A computation that is on such a thread already goes on there, and others
- * help. A plain thread computes itself, with the help of the pool of the runtime that it names
- * (.runtime) or belongs to; without one, it computes alone. So calls nest freely, and no more
- * threads than CPUs come to help.
+ * help. A plain thread, and a thread of the blocking pool, computes itself, with the help of the
+ * pool of the runtime that it names (.runtime) or belongs to; without one, it computes alone. So
+ * calls nest freely, and no more threads than CPUs come to help.
  *
  * Cancel: inside, leat_cancelled() answers for the scope of whoever began the computation, on
  * whichever thread. Loops look by themselves between their pieces and return -ECANCELED or

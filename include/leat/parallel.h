@@ -127,7 +127,8 @@ typedef int leat_compare_fn(const void *a, const void *b, void *data);
 
 /* leat_parallel_sort(base, count, bytes, compare, data, options...): a merge sort; stable. Needs
  * memory for a copy of the array.
- * Returns also -ENOMEM. On any error the array was not touched: once begun, a sort ends. */
+ * Returns also -ENOMEM, and -EINVAL for items of no bytes. On any error the array was not touched:
+ * once begun, a sort ends. */
 #define leat_parallel_sort(...)                                                                    \
     LEAT__PARALLEL_SORT(__VA_ARGS__, .size = sizeof(struct leat_parallel_options))
 #define LEAT__PARALLEL_SORT(base, count, bytes, compare, data, ...)                                \

@@ -2,7 +2,11 @@
 /* Calls that sleep in the kernel, on threads that may sleep: as many as there are calls, up to
  * leat_options.blocking_max. Files and directories may use all of them, names a quarter, and a
  * program's own calls five eighths, so that of three threads or more there is always one for each.
- * A thread that has had nothing to do for ten seconds ends. */
+ * A thread that has had nothing to do for ten seconds ends.
+ *
+ * A call that holds up the end of leat_run for a second is named in the log.
+ * Inside of a computation (leat/compute.h) or of another such call, as on a thread outside of a
+ * runtime, fn is called where it is: with leat_blocking_owned too, which then is waited for. */
 #ifndef LEAT_POOL_H
 #define LEAT_POOL_H
 

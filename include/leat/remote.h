@@ -120,7 +120,8 @@ LEAT_API struct leat_executor *leat_executor_compute(void);
 
 /* Run a registered function there and wait for it. What the reply held before is freed.
  * Returns the function's result, or why it has none: see reply->end.
- * Cancel: a function in a process is left to end, any other is waited for. */
+ * Cancel: a call of a process returns at once, and the process is ended; any other is waited for,
+ * and its function may ask leat_cancelled(). */
 LEAT_API int leat_remote_call(struct leat_executor *executor, const struct leat_remote *remote,
                               const void *in, size_t in_bytes, struct leat_reply *reply);
 

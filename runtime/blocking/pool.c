@@ -491,11 +491,11 @@ static void report_slow(struct leat__blocking *pool, leat_time waited)
     }
     leat__unlock(&pool->lock);
     for (size_t i = 0; i < count; i++) {
-        char where[192];
+        char name[192];
 
-        leat__blocking_locate(where, sizeof where, fns[i]);
+        leat__blocking_name(name, sizeof name, fns[i]);
         leat__log(pool->runtime, LEAT_LOG_WARN,
-                  "a blocking call of %s has held up the shutdown for %" PRId64 " s", where,
+                  "a blocking call of %s has held up the shutdown for %" PRId64 " s", name,
                   waited / LEAT_SEC);
     }
 }
@@ -549,7 +549,7 @@ void leat__blocking_stop(struct leat__blocking *pool, leat_time limit)
     leat__unlock(&pool->lock);
     if (left > 0)
         leat__log(pool->runtime, LEAT_LOG_WARN,
-                  "%" PRIu32 " threads are left behind in calls that nobody waits for", left);
+                  "threads left behind in calls that nobody waits for: %" PRIu32, left);
     if (last) {
         leat__thread_join(&last->handle);
         free(last);

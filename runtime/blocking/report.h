@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Naming a function that has no name at run time: the object it is in and its offset there, which
- * `addr2line -f -e OBJECT OFFSET` turns into a name, however the object was mapped. */
+/* Naming a call that runs. */
 #ifndef LEAT_BLOCKING_REPORT_H
 #define LEAT_BLOCKING_REPORT_H
 
 #include <stddef.h>
 
-/* "app+0x1234" */
-void leat__blocking_locate(char *text, size_t bytes, int (*fn)(void *arg));
+/* "look_up", static functions too; where the file has no symbols, "app+0x1234", which `addr2line -f
+ * -e OBJECT OFFSET` turns into a name, however the object was mapped. */
+void leat__blocking_name(char *name, size_t bytes, int (*fn)(void *arg));
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Deepest first: the size that all tasks get is for the first line to say. */
 #include "observe/advisor.h"
-#include "observe/symbol.h"
-#include "observe/text.h"
+#include "platform/symbol.h"
+#include "platform/text.h"
 #include "task/measure.h"
 
 #include <leat/observe.h>

@@ -3,7 +3,7 @@
 #ifndef LEAT_OBSERVE_DUMP_H
 #define LEAT_OBSERVE_DUMP_H
 
-#include "observe/symbol.h"
+#include "platform/symbol.h"
 #include "task/runtime.h"
 #include "task/walk.h"
 

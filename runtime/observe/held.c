@@ -2,7 +2,7 @@
 /* See held.h. Printed at once and not through the program's log function, which could suspend: some
  * reports are made where nothing may, between two tasks. */
 #include "observe/held.h"
-#include "observe/symbol.h"
+#include "platform/symbol.h"
 #include "task/held.h"
 
 #include <stdlib.h>

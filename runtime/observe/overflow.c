@@ -11,7 +11,7 @@
  *   I1  `before` is written only while our handler is not installed.
  *   I2  The handler takes no lock and allocates nothing. */
 #include "observe/overflow.h"
-#include "observe/symbol.h"
+#include "platform/symbol.h"
 #include "platform/stack.h"
 #include "sched/sched.h"
 #include "task/runtime.h"

@@ -56,11 +56,11 @@ void leat__log(struct leat__runtime *of, enum leat_log_level level, const char *
     (void)format;
 }
 
-void leat__blocking_locate(char *text, size_t bytes, int (*fn)(void *arg))
+void leat__blocking_name(char *name, size_t bytes, int (*fn)(void *arg))
 {
     (void)bytes;
     (void)fn;
-    text[0] = '\0';
+    name[0] = '\0';
 }
 
 /* The first `places` threads of the model are the pool's, once it starts them. */

@@ -6,8 +6,8 @@
  *     leat__text_number(&text, id);
  *     leat__text_flush(&text);
  */
-#ifndef LEAT_OBSERVE_TEXT_H
-#define LEAT_OBSERVE_TEXT_H
+#ifndef LEAT_PLATFORM_TEXT_H
+#define LEAT_PLATFORM_TEXT_H
 
 #include <leat/time.h>
 

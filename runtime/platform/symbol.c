@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads ELF files: see symbol.h. Nothing in a file is believed that does not lie inside of it. */
-#include "observe/symbol.h"
+#include "platform/symbol.h"
 
 #include <elf.h>
 #include <fcntl.h>

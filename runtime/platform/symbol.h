@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Names for addresses: from the symbol tables of the files that are loaded, static functions
  * included. (dladdr knows exported ones only, which a program has none of.) */
-#ifndef LEAT_OBSERVE_SYMBOL_H
-#define LEAT_OBSERVE_SYMBOL_H
+#ifndef LEAT_PLATFORM_SYMBOL_H
+#define LEAT_PLATFORM_SYMBOL_H
 
-#include "observe/text.h"
+#include "platform/text.h"
 
 #include <stdbool.h>
 

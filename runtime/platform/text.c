@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* See text.h. */
-#include "observe/text.h"
+#include "platform/text.h"
 #include "platform/peek.h"
 
 #include <errno.h>
