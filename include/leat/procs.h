@@ -41,7 +41,7 @@ struct leat_procs_options {
     unsigned     jobs_max;     /* a worker is replaced after so many jobs; default: never */
     leat_time    job_ns;       /* a job may run for so long; default: as long as it likes */
     leat_time    grace_ns;     /* between SIGTERM and SIGKILL; default 100 ms */
-    leat_time    cpu_ns;       /* CPU time of a job; default: no limit */
+    leat_time    cpu_ns;       /* CPU time of a job (SIGXCPU, soon after SIGKILL); default: none */
     size_t       memory_bytes; /* address space of a worker, program included; default: none */
     unsigned     files_max;    /* open descriptors of a worker, at least 16; default: inherited */
     bool         jail;         /* jobs only compute: no files, no network, no processes (seccomp) */

@@ -65,8 +65,8 @@ LEAT_API int leat_reply_write(struct leat_reply *reply, const void *data, size_t
 /* In the caller: free the answer and make the reply all-zero. */
 LEAT_API void leat_reply_fini(struct leat_reply *reply);
 
-/* One sentence about how the call ended, for people: "parse: its process died of SIGSEGV (attempt 1
- * of 1)". Returns its length, as snprintf does. */
+/* One sentence about how the call ended, for people: "parse: its process died of SIGSEGV (attempt
+ * 1)". Returns its length, as snprintf does. */
 LEAT_API int leat_reply_explain(const struct leat_reply *reply, char *text, size_t bytes);
 
 /* Returns 0 or -errno, which becomes the call's result. */

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdlib.h>
 #include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -76,6 +77,27 @@ int leat__zygote_set_up(int socket)
     if (signals < 0)
         _exit(LEAT__WORKER_SETUP_FAILED);
     return signals;
+}
+
+bool leat__zygote_kill_children(void)
+{
+    char text[4096], *at = text, *end;
+    int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+    bool any = false;
+
+    if (fd >= 0)
+        close(fd);
+    text[got > 0 ? got : 0] = '\0';
+    for (;;) {
+        long pid = strtol(at, &end, 10);
+
+        if (pid <= 1 || *end != ' ') /* a number that is cut off is somebody else's */
+            return any;
+        kill((pid_t)pid, SIGKILL);
+        any = true;
+        at = end;
+    }
 }
 
 /* ---- a worker ---- */

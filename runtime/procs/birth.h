@@ -7,6 +7,7 @@
 #include "procs/wire.h"
 #include "procs/worker.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* ---- birth.c ---- */
@@ -18,6 +19,10 @@ int leat__zygote_spawn(pid_t *ret, int socket);
 /* In the zygote: apart from the program's terminal and descriptors, with SIGCHLD for a descriptor,
  * which is returned. Ends the process when that can't be had. */
 int leat__zygote_set_up(int socket);
+
+/* In the zygote: kill its children, which at its end are what left the groups of their workers and
+ * outlived them. False: there are none, or nobody can say. */
+bool leat__zygote_kill_children(void);
 
 /* Fork a process that lives as a worker, without the zygote's two descriptors. Returns its pid or
  * -errno. */
@@ -31,7 +36,7 @@ pid_t leat__worker_fork(const struct leat__limits *limits, const int fds[LEAT__P
 void leat__worker_confine(struct leat__proc_self *self, const struct leat__limits *limits,
                           const int fds[LEAT__PROCS_FDS], int zygote);
 
-/* Around each job: its CPU time counts. */
+/* Around each job: its CPU time counts, and what it printed is on its way when it ends. */
 void leat__worker_job_begins(struct leat__proc_self *self);
 void leat__worker_job_ends(struct leat__proc_self *self);
 

@@ -22,6 +22,9 @@
 /* Our descriptors are above this, where a job's own do not come. */
 #define HIGH 500
 
+/* Of CPU time, between SIGXCPU and SIGKILL for a job that does not listen. */
+#define CPU_GRACE (100 * LEAT_MSEC)
+
 static void check(bool held)
 {
     if (!held)
@@ -66,6 +69,15 @@ static void volunteer(void)
     close(fd);
 }
 
+static int create_cpu_timer(int number)
+{
+    struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = number };
+    int timer;
+
+    check(syscall(SYS_timer_create, CLOCK_PROCESS_CPUTIME_ID, &event, &timer) == 0);
+    return timer;
+}
+
 static void set_limits(struct leat__proc_self *self, const struct leat__limits *limits)
 {
     limit(RLIMIT_CORE, 0);
@@ -73,10 +85,8 @@ static void set_limits(struct leat__proc_self *self, const struct leat__limits *
         limit(RLIMIT_AS, limits->memory_bytes);
     self->cpu_ns = limits->cpu_ns;
     if (limits->cpu_ns > 0) {
-        struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGXCPU };
-
-        check(syscall(SYS_timer_create, CLOCK_PROCESS_CPUTIME_ID, &event,
-                      &self->cpu_timer) == 0);
+        self->cpu_timer = create_cpu_timer(SIGXCPU);
+        self->kill_timer = create_cpu_timer(SIGKILL);
     }
 }
 
@@ -114,21 +124,27 @@ void leat__worker_confine(struct leat__proc_self *self, const struct leat__limit
 
 /* ---- around a job ---- */
 
-static void limit_cpu(const struct leat__proc_self *self, int64_t length)
+static void set_timer(int timer, int64_t length)
 {
-    const struct itimerspec timer = { .it_value = { .tv_sec = length / LEAT_SEC,
-                                                    .tv_nsec = length % LEAT_SEC } };
+    const struct itimerspec wanted = { .it_value = { .tv_sec = length / LEAT_SEC,
+                                                     .tv_nsec = length % LEAT_SEC } };
 
-    if (self->cpu_ns > 0)
-        syscall(SYS_timer_settime, self->cpu_timer, 0, &timer, NULL);
+    syscall(SYS_timer_settime, timer, 0, &wanted, NULL);
 }
 
 void leat__worker_job_begins(struct leat__proc_self *self)
 {
-    limit_cpu(self, self->cpu_ns);
+    if (self->cpu_ns == 0)
+        return;
+    set_timer(self->cpu_timer, self->cpu_ns);
+    set_timer(self->kill_timer, self->cpu_ns + CPU_GRACE);
 }
 
 void leat__worker_job_ends(struct leat__proc_self *self)
 {
-    limit_cpu(self, 0);
+    if (self->cpu_ns > 0) {
+        set_timer(self->cpu_timer, 0);
+        set_timer(self->kill_timer, 0);
+    }
+    fflush(stdout); /* a line without an end, too: this process is killed, it does not exit */
 }

@@ -207,17 +207,20 @@ static int take_answer(struct leat__proc *worker, const struct leat__flight *fli
 static void land(struct leat__proc *worker, struct leat__flight *flight)
 {
     struct leat_procs *procs = worker->procs;
-    int32_t result = *(volatile const int32_t *)&slot_of(worker, flight)->result;
+    const struct leat__slot *slot = slot_of(worker, flight);
+    int32_t result = *(volatile const int32_t *)&slot->result;
     struct leat__job *job = take_job(worker, flight);
+    bool ran = !*(volatile const uint32_t *)&slot->not_run || result >= 0;
     int err = take_answer(worker, flight, job->abandoned ? NULL : job->reply);
 
-    job->attempts++;
+    job->attempts += ran;
     worker->ended++;
     if (err == -EBADMSG) {
         leat__job_end(procs, job, LEAT_REMOTE_LIED, 0, err);
         leat__proc_retire(worker, LEAT__WHY_LIE);
     } else {
-        leat__job_end(procs, job, LEAT_REMOTE_RETURNED, 0, err ? err : result);
+        leat__job_end(procs, job, ran ? LEAT_REMOTE_RETURNED : LEAT_REMOTE_NOT_RUN, 0,
+                      err ? err : result);
     }
 }
 

@@ -54,7 +54,7 @@ static bool can_start(const struct leat_procs *procs)
 static void start_due(struct leat__proc *worker)
 {
     struct leat_procs *procs = worker->procs;
-    bool due;
+    bool due, closed;
     int err;
 
     pthread_mutex_lock(&procs->lock);
@@ -67,12 +67,14 @@ static void start_due(struct leat__proc *worker)
     err = leat__proc_start(worker);
     if (!err)
         return;
-    leat__procs_log(procs, LEAT_LOG_WARN, "a worker process could not be started: %s",
-                    leat_error_text(err));
     pthread_mutex_lock(&procs->lock);
     worker->fruitless++;
     plan_start(worker, DELAY_MAX / 4);
+    closed = procs->closing && procs->calls == 0; /* then it was to be expected */
     pthread_mutex_unlock(&procs->lock);
+    if (!closed)
+        leat__procs_log(procs, LEAT_LOG_WARN, "a worker process could not be started: %s",
+                        leat_error_text(err));
 }
 
 /* With the lock: when no worker lives, nor ever seems to, what is queued fails. */
@@ -118,11 +120,13 @@ static void died(struct leat_procs *procs, const struct leat__report *report)
     int status = refused ? 0 : report->value;
     struct leat__wakes wakes = { .count = 0 };
     struct leat__proc *worker;
+    bool fruitless = false; /* else it was a job that exited so */
 
     pthread_mutex_lock(&procs->lock);
     worker = find(procs, report->id);
     if (worker) {
         bury(worker, status, refused);
+        fruitless = worker->fruitless > 0;
         leat__procs_dispatch(procs, &wakes);
     }
     pthread_mutex_unlock(&procs->lock);
@@ -130,7 +134,8 @@ static void died(struct leat_procs *procs, const struct leat__report *report)
     if (refused)
         leat__procs_log(procs, LEAT_LOG_WARN, "a worker process could not be forked: %s",
                         leat_error_text(report->value));
-    else if (WIFEXITED(status) && WEXITSTATUS(status) == LEAT__WORKER_SETUP_FAILED)
+    else if (fruitless && WIFEXITED(status) &&
+             WEXITSTATUS(status) == LEAT__WORKER_SETUP_FAILED)
         leat__procs_log(procs, LEAT_LOG_WARN,
                         "a worker process could not set its limits or its jail");
     if (worker)

@@ -138,6 +138,7 @@ void *leat_reply_reserve(struct leat_reply *reply, size_t bytes)
     if (bytes > PTRDIFF_MAX / 2 ||
         ((bytes > store->capacity || !store->base) && grow(reply, bytes) != 0))
         return NULL;
+    store->given = bytes;
     reply->bytes = bytes;
     reply->data = store->base;
     return store->base;

@@ -19,6 +19,7 @@ enum leat__store_kind {
 struct leat__store {
     unsigned char        *base;
     size_t                capacity;
+    size_t                given; /* bytes that the function has asked for */
     enum leat__store_kind kind;
     int                   fd; /* of a FILE */
 };

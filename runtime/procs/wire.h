@@ -53,6 +53,7 @@ struct leat__slot {
     uint64_t in_bytes, out_bytes;
     uint32_t in_file, out_file; /* 1: in a memory file, which the socket carries */
     int32_t  result;
+    uint32_t not_run; /* 1: the function was not called; the result says why */
 };
 
 struct leat__ring {

@@ -80,8 +80,15 @@ static int receive_file(struct leat__proc_self *worker, uint32_t number)
 static void answer(struct leat__proc_self *worker, struct leat__slot *slot,
                    struct leat_reply *reply)
 {
-    int file = leat__reply_seal(reply);
+    int file;
 
+    if (reply->bytes > leat__reply_store(reply)->given) {
+        /* What is behind it is of an earlier answer, or nothing: it is said to be a lie. */
+        slot->out_bytes = UINT64_MAX;
+        slot->out_file = 0;
+        return;
+    }
+    file = leat__reply_seal(reply);
     slot->out_bytes = reply->bytes;
     slot->out_file = file >= 0;
     if (file < -1)
@@ -111,7 +118,8 @@ static void run(struct leat__proc_self *worker, unsigned index)
     }
     leat__reply_begin(&reply, remote ? remote->name : NULL, ring->out[index].data,
                       LEAT__PROCS_SLOT_BYTES);
-    if (!remote || in == MAP_FAILED) {
+    slot->not_run = !remote || in == MAP_FAILED;
+    if (slot->not_run) {
         slot->result = remote ? -ENOMEM : -ENOSYS;
     } else {
         leat__worker_job_begins(worker);

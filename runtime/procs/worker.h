@@ -12,7 +12,7 @@ struct leat__proc_self {
     int                socket, bell, pid;
     bool               spin; /* the last spins found work */
     int64_t            cpu_ns; /* of a job; 0: no limit */
-    int                cpu_timer;
+    int                cpu_timer, kill_timer;
 };
 
 /* In a process just forked from the zygote, with the signal mask still the zygote's: put limits and

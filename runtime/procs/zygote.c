@@ -207,7 +207,11 @@ static _Noreturn void finish(struct zygote *zygote)
 {
     for (size_t i = 0; i < zygote->count; i++)
         kill_group(zygote->children[i].pid, SIGKILL);
-    while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+    for (size_t i = 0; i < zygote->count; i++)
+        while (waitpid(zygote->children[i].pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    /* A job may have left something behind in a session of its own; it has come to us. */
+    while (leat__zygote_kill_children() && (waitpid(-1, NULL, 0) > 0 || errno == EINTR))
         ;
     _exit(0);
 }

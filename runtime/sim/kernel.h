@@ -47,6 +47,7 @@ int       leat__kernel_op_perform(void *arg);
 int       leat__kernel_op_run_alone(struct leat__op *op);
 int       leat__kernel_zygote_spawn(pid_t *ret, int socket);
 int       leat__kernel_zygote_set_up(int socket);
+bool      leat__kernel_zygote_kill_children(void);
 pid_t     leat__kernel_worker_fork(const struct leat__limits *limits,
                                    const int fds[LEAT__PROCS_FDS], int socket, int signals);
 void      leat__kernel_worker_confine(struct leat__proc_self *self,

@@ -33,6 +33,7 @@
 #define leat__op_run_alone       leat__kernel_op_run_alone
 #define leat__zygote_spawn       leat__kernel_zygote_spawn
 #define leat__zygote_set_up      leat__kernel_zygote_set_up
+#define leat__zygote_kill_children leat__kernel_zygote_kill_children
 #define leat__worker_fork        leat__kernel_worker_fork
 #define leat__worker_confine     leat__kernel_worker_confine
 #define leat__worker_job_begins  leat__kernel_worker_job_begins

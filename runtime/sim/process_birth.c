@@ -232,3 +232,9 @@ int leat__zygote_set_up(int socket)
     me->signals_in = fds[1];
     return fds[0];
 }
+
+/* Virtual processes fork nothing. */
+bool leat__zygote_kill_children(void)
+{
+    return !leat__sim_on && leat__kernel_zygote_kill_children();
+}
