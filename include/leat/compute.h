@@ -10,7 +10,8 @@
  * scheduling) has done it. A computation that is on such a thread already goes on there, and others
  * help. A plain thread, and a thread of the blocking pool, computes itself, with the help of the
  * pool of the runtime that it names (.runtime) or belongs to; without one, it computes alone. So
- * calls nest freely, and no more threads than CPUs come to help.
+ * calls nest freely, and no more threads than CPUs come to help. (One that waits in a join, for
+ * what another took, lends its place to a third meanwhile.)
  *
  * Cancel: inside, leat_cancelled() answers for the scope of whoever began the computation, on
  * whichever thread. Loops look by themselves between their pieces and return -ECANCELED or

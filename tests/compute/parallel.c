@@ -158,29 +158,38 @@ LEAT_TEST_TASK(parallel, a_scope_inside_a_computation_bounds_its_loops)
 
 enum { ROWS = 37, COLUMNS = 91 };
 
+struct tiles {
+    LEAT_ATOMIC(unsigned char) seen[ROWS][COLUMNS];
+    size_t rows_max, columns_max;
+};
+
 static int mark_tile(void *data, struct leat_tile tile)
 {
-    LEAT_ATOMIC(unsigned char) (*seen)[COLUMNS] = data;
+    struct tiles *tiles = data;
 
+    expect_le(tile.row_end - tile.row, tiles->rows_max);
+    expect_le(tile.column_end - tile.column, tiles->columns_max);
     for (size_t row = tile.row; row < tile.row_end; row++)
         for (size_t column = tile.column; column < tile.column_end; column++)
-            fetch_add_relaxed(&seen[row][column], 1);
+            fetch_add_relaxed(&tiles->seen[row][column], 1);
     return 0;
 }
 
 LEAT_TEST_TASK(parallel, tiles_cover_a_rectangle_once)
 {
-    static LEAT_ATOMIC(unsigned char) seen[ROWS][COLUMNS];
+    static struct tiles tiles;
 
     for (size_t grain = 0; grain < 200; grain = grain * 4 + 3) {
-        memset(seen, 0, sizeof seen);
-        expect_ok(leat_parallel_for_2d(ROWS, COLUMNS, mark_tile, seen, .grain = grain,
+        memset(&tiles, 0, sizeof tiles);
+        tiles.rows_max = grain ? grain : SIZE_MAX;
+        tiles.columns_max = grain ? grain / 2 : SIZE_MAX;
+        expect_ok(leat_parallel_for_2d(ROWS, COLUMNS, mark_tile, &tiles, .grain = grain,
                                        .grain_across = grain / 2));
         for (size_t i = 0; i < (size_t)ROWS * COLUMNS; i++)
-            assert_eq(load_relaxed(&seen[0][0] + i), 1);
+            assert_eq(load_relaxed(&tiles.seen[0][0] + i), 1);
     }
-    expect_ok(leat_parallel_for_2d(0, 5, mark_tile, seen));
-    expect_ok(leat_parallel_for_2d(SIZE_MAX, 0, mark_tile, seen));
+    expect_ok(leat_parallel_for_2d(0, 5, mark_tile, &tiles));
+    expect_ok(leat_parallel_for_2d(SIZE_MAX, 0, mark_tile, &tiles));
 }
 
 static int square(void *data, void *out, const void *in)

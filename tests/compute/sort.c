@@ -84,6 +84,57 @@ LEAT_TEST_TASK(sort, records_are_sorted_and_alike_ones_keep_their_order)
     free(all);
 }
 
+/* Items of any size. Of four bytes and more, the first is the key, and three say where it was. */
+static size_t item_bytes;
+
+static int order_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, item_bytes);
+}
+
+static int compare_bytes(const void *a, const void *b, void *data)
+{
+    return memcmp(a, b, *(size_t *)data);
+}
+
+static void check_items(size_t bytes, size_t count, uint64_t *seed)
+{
+    unsigned char *stable = malloc(bytes * count + 1), *wanted = malloc(bytes * count + 1);
+    unsigned char *unstable = malloc(bytes * count + 1);
+    size_t key = bytes >= 4 ? 1 : bytes;
+
+    for (size_t i = 0; i < bytes * count; i++)
+        wanted[i] = (unsigned char)step(seed);
+    for (size_t i = 0; i < count && bytes >= 4; i++)
+        for (unsigned j = 1; j < 4; j++)
+            wanted[i * bytes + j] = (unsigned char)(i >> (24 - 8 * j));
+    wanted[bytes * count] = 0xa5; /* behind the last: nobody's */
+    memcpy(stable, wanted, bytes * count + 1);
+    memcpy(unstable, wanted, bytes * count + 1);
+    item_bytes = bytes;
+    qsort(wanted, count, bytes, order_bytes);
+    expect_ok(leat_parallel_sort(stable, count, bytes, compare_bytes, &key));
+    expect_ok(leat_parallel_sort_unstable(unstable, count, bytes, compare_bytes, &bytes));
+    assert_true(memcmp(stable, wanted, bytes * count + 1) == 0);
+    assert_true(memcmp(unstable, wanted, bytes * count + 1) == 0);
+    free(stable);
+    free(unstable);
+    free(wanted);
+}
+
+LEAT_TEST_TASK(sort, items_of_any_size_are_sorted_as_qsort_sorts_them)
+{
+    static const size_t sizes[] = { 1, 2, 3, 4, 5, 7, 8, 9, 12, 13, 16, 17, 31, 33, 64, 129, 4097 };
+    uint64_t seed = test_seed() | 1;
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        for (size_t count = 1; count < 20000 && count * sizes[i] < LARGE; count = count * 5 + 2)
+            check_items(sizes[i], count, &seed);
+    }
+    expect_err(leat_parallel_sort(&seed, 1, 0, compare_bytes, NULL), -EINVAL);
+    expect_err(leat_parallel_sort_unstable(&seed, 1, 0, compare_bytes, NULL), -EINVAL);
+}
+
 #define SORTED(name, type)                                                                         \
     static int name(const void *a, const void *b)                                                  \
     {                                                                                              \
@@ -158,6 +209,56 @@ LEAT_TEST_TASK(sort, floats_are_sorted_in_total_order)
     for (int i = 2; i < LARGE - 1; i++)
         assert_true(f[i - 1] <= f[i] && d[i - 1] <= d[i] &&
                     (d[i - 1] < d[i] || signbit(d[i - 1]) >= signbit(d[i])));
+}
+
+/* The total order by the bits: of negative numbers all are turned, of others the sign. */
+#define ORDERED_BITS(name, type, bits_type)                                                        \
+    static int name(const void *a, const void *b)                                                  \
+    {                                                                                              \
+        const bits_type sign = (bits_type)1 << (8 * sizeof(type) - 1);                             \
+        bits_type x, y;                                                                            \
+                                                                                                   \
+        memcpy(&x, a, sizeof x);                                                                   \
+        memcpy(&y, b, sizeof y);                                                                   \
+        x = x & sign ? (bits_type)~x : x | sign;                                                   \
+        y = y & sign ? (bits_type)~y : y | sign;                                                   \
+        return (x > y) - (x < y);                                                                  \
+    }
+ORDERED_BITS(order_float, float, uint32_t)
+ORDERED_BITS(order_double, double, uint64_t)
+
+/* Any bits, so NaNs of many kinds and denormals, and every other one of a few that repeat. */
+#define CHECK_FLOATS(type, sort, order)                                                            \
+    do {                                                                                           \
+        static const type few[] = { 0, (type)-0.0, 1, -1, (type)INFINITY, (type)-INFINITY };       \
+        type *keys = malloc(LARGE * sizeof *keys), *wanted = malloc(LARGE * sizeof *wanted);       \
+                                                                                                   \
+        for (size_t c = 0; c < COUNTS; c++) {                                                      \
+            size_t n = counts[c];                                                                  \
+                                                                                                   \
+            for (size_t i = 0; i < n; i++) {                                                       \
+                uint64_t bits = step(&seed);                                                       \
+                                                                                                   \
+                memcpy(&wanted[i], bits % 2 ? (const void *)&few[bits / 2 % 6]                     \
+                                            : (const void *)&bits, sizeof wanted[i]);              \
+            }                                                                                      \
+            memcpy(keys, wanted, n * sizeof *keys);                                                \
+            qsort(wanted, n, sizeof *wanted, order);                                               \
+            for (int again = 0; again < 2; again++) { /* sorted ones, too */                       \
+                expect_ok(sort(keys, n));                                                          \
+                assert_true(memcmp(keys, wanted, n * sizeof *keys) == 0);                          \
+            }                                                                                      \
+        }                                                                                          \
+        free(keys);                                                                                \
+        free(wanted);                                                                              \
+    } while (0)
+
+LEAT_TEST_TASK(sort, floats_of_any_bits_are_sorted_by_them)
+{
+    uint64_t seed = test_seed() | 1;
+
+    CHECK_FLOATS(float, leat_parallel_sort_float, order_float);
+    CHECK_FLOATS(double, leat_parallel_sort_double, order_double);
 }
 
 static int sort_cancelled(void *arg)
