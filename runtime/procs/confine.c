@@ -41,6 +41,13 @@ static int move_high(int fd)
     return high;
 }
 
+static int copy_high(int fd)
+{
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH);
+
+    return high >= 0 ? high : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+}
+
 static void limit(enum __rlimit_resource resource, uint64_t most)
 {
     const struct rlimit wanted = { (rlim_t)most, (rlim_t)most };
@@ -107,6 +114,8 @@ void leat__worker_confine(struct leat__proc_self *self, const struct leat__limit
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     self->socket = move_high(fds[LEAT__PROCS_SOCKET]);
     self->bell = move_high(fds[LEAT__PROCS_BELL]);
+    for (int fd = 0; fd < 3; fd++)
+        self->standard[fd] = copy_high(fd);
     if (limits->files_max > 0)
         limit(RLIMIT_NOFILE, limits->files_max);
     self->ring = mmap(NULL, sizeof *self->ring, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -140,11 +149,22 @@ void leat__worker_job_begins(struct leat__proc_self *self)
     set_timer(self->kill_timer, self->cpu_ns + CPU_GRACE);
 }
 
+/* A job that closed these would have the next one print into the first file that it opens. */
+static void mend_standard(struct leat__proc_self *self)
+{
+    if (fcntl(STDOUT_FILENO, F_GETFD) >= 0 && fcntl(STDERR_FILENO, F_GETFD) >= 0)
+        return;
+    for (int fd = 0; fd < 3; fd++)
+        if (dup2(self->standard[fd], fd) < 0)
+            self->cut_off = true;
+}
+
 void leat__worker_job_ends(struct leat__proc_self *self)
 {
     if (self->cpu_ns > 0) {
         set_timer(self->cpu_timer, 0);
         set_timer(self->kill_timer, 0);
     }
+    mend_standard(self);
     fflush(stdout); /* a line without an end, too: this process is killed, it does not exit */
 }

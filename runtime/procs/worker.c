@@ -142,6 +142,8 @@ static _Noreturn void serve(struct leat__proc_self *worker)
         if (leat__ring_begin(slot)) {
             run(worker, index);
             give_back(worker, slot, LEAT__SLOT_DONE);
+            if (worker->cut_off)
+                _exit(LEAT__WORKER_CUT_OFF);
         } else {
             if (slot->in_file)
                 close(receive_file(worker, slot->number));

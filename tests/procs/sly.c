@@ -89,6 +89,26 @@ LEAT_REMOTE(be_sly)
     return 0;
 }
 
+/* Opens a file and prints; answers with how much of that came into the file. */
+LEAT_REMOTE(open_and_print)
+(const void *in, size_t in_bytes, struct leat_reply *reply)
+{
+    FILE *files[2] = { tmpfile(), tmpfile() };
+    long length = -1;
+
+    (void)in;
+    (void)in_bytes;
+    printf("said\n");
+    fprintf(stderr, "said\n");
+    for (int i = 0; i < 2; i++)
+        if (files[i]) {
+            fseek(files[i], 0, SEEK_END);
+            length = ftell(files[i]) > length ? ftell(files[i]) : length;
+            fclose(files[i]);
+        }
+    return leat_reply_write(reply, &length, sizeof length);
+}
+
 static int sly_call(struct leat_procs *procs, enum slyness slyness, struct leat_reply *reply)
 {
     int code = (int)slyness;
@@ -219,6 +239,30 @@ LEAT_TEST_TASK(procs_sly, exit_of_a_job_is_no_failure_of_its_worker)
     expect_end(procs, SLY_EXIT_124, -ECHILD, LEAT_REMOTE_EXITED, 124);
     leat_procs_close(procs);
     expect_str_eq(notes.text, "");
+}
+
+static void close_and_go_on(enum misdeed misdeed)
+{
+    struct notes notes;
+    struct leat_procs *procs = open_noted_pool(&notes);
+    struct leat_reply reply = { 0 };
+    long length = -1;
+
+    expect_ok(misdeed_call(procs, misdeed, &reply));
+    expect_ok(leat_procs_call(procs, open_and_print, NULL, 0, &reply));
+    assert_eq(reply.bytes, sizeof length);
+    memcpy(&length, reply.data, sizeof length);
+    expect_eq(length, 0);
+    leat_reply_fini(&reply);
+    leat_procs_close(procs);
+    expect_contains(notes.text, "out worker");
+    expect_contains(notes.text, "err worker");
+}
+
+LEAT_TEST_TASK(procs_sly, who_comes_after_a_job_that_closed_its_output_has_one)
+{
+    close_and_go_on(MISDEED_CLOSE);
+    close_and_go_on(MISDEED_CLOSE_ALL);
 }
 
 LEAT_TEST_TASK(procs_sly, half_a_line_is_logged_too)
