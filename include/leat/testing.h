@@ -17,8 +17,16 @@
  * operation that another thread could see, and, where .faults is set, which allocations, threads
  * and operations fail. Time passes when nobody can run, and then at once. What a run finds (a
  * failed expectation, a lost wake-up, a deadlock, a crash) is reported with the last decisions and
- * with one line that does it again: LEAT_SIM=seed in the environment repeats that seed alone, in
- * this process, so that a debugger can be used.
+ * with the command that does it again: LEAT_SIM=seed in the environment repeats that seed alone, in
+ * this process, so that a debugger can be used. Behind the seed stands what is fixed instead of
+ * drawn, as in LEAT_SIM=17:workers=2,size=4. Of most use:
+ *     workers      1 to 8                       size, capacity  leat_sim_size, leat_sim_capacity
+ *     strategy     who goes on: 0 anybody; 1 who has the highest priority, which changes at two
+ *                  points (PCT of depth 3); 2 anybody but one, who starves; 3 each in turn
+ *     personality  of descriptors: 0 the kernel completes operations; 1 it says what is ready
+ *     watch        0: no watching thread        fine            1: a decision at relaxed operations
+ *     no_memory, no_thread, io_error, io_short, io_late, reorder, stall, spurious, death
+ *                  how many in a thousand fail so; death: of processes
  *
  * A program that is linked with leat::sim runs as usual while LEAT_SIM is not set; with it, each of
  * its leat_run calls is simulated. Only the threads of the runtime are: a program's own threads,
@@ -60,7 +68,7 @@ struct leat_sim_options {
     bool        here;   /* in this process, which a failure then ends; else in a child, so that
                            what fn writes to memory is lost with it */
     bool        brief;  /* of a failure only the report is made: nothing is printed or tried anew */
-    const char *with;   /* fixed instead of drawn: "workers=2,strategy=1", see runtime/sim/sim.h */
+    const char *with;   /* fixed instead of drawn: "workers=2,strategy=1", see above */
     const char *name;   /* "suite.name", for reports and for the file that LEAT_SIM_SEEDS names */
     int       (*check)(void *arg); /* a root task after fn's; not 0: the seed failed */
     bool      (*failed)(void);     /* asked after each seed: of another test framework */
@@ -188,7 +196,8 @@ LEAT_API LEAT_MUST_CHECK int leat_sim_test_run(const struct leat_sim_test *test,
  *   --hashes    print the trace hash of every hundredth seed
  *   --hunt      a hundred seeds of each in turn, until one fails: which, and after how many
  *   --list      only their names
- * Prints `sim seeds=N fail=N truncated=0 ...`. Returns the exit status: 1 when one failed. */
+ * Prints `sim seeds=N fail=N truncated=0 ...`. Returns the exit status: 1 when one failed, 2 for an
+ * unknown option, or names that no test has. */
 LEAT_API int leat_sim_main(int argc, char **argv);
 
 LEAT_END

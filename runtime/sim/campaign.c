@@ -2,7 +2,10 @@
 /* See campaign.h. */
 #include "sim/campaign.h"
 
+#include "sim/core.h"
 #include "sim/override.h"
+
+#include <leat/error.h>
 
 #include <errno.h>
 #include <inttypes.h>
@@ -58,10 +61,24 @@ static bool is_excused(const struct leat__sim_config *config, int result)
            (result == -EAGAIN && config->no_thread > 0);
 }
 
+static void put_text(struct leat_sim_report *report, const struct leat__sim_config *config,
+                     const struct leat__sim_outcome *outcome)
+{
+    size_t used;
+
+    snprintf(report->text, sizeof report->text, "%s", outcome->text);
+    used = strlen(report->text);
+    if (config->fault_at > 0 && leat__sim_faults.hit)
+        snprintf(report->text + used, sizeof report->text - used, "  the one fault: %s\n",
+                 leat__sim_faults.what);
+}
+
 /* One seed, in this process. */
 static int run(const struct leat__sim_job *job, const struct leat__sim_config *config,
                struct leat__sim_outcome *outcome, struct leat_sim_report *report)
 {
+    char sentence[80];
+
     alarm(SEED_SECONDS);
     leat__sim_once(job->fn, job->arg, config, outcome);
     alarm(0);
@@ -71,13 +88,16 @@ static int run(const struct leat__sim_job *job, const struct leat__sim_config *c
     report->points += outcome->points;
     report->time = outcome->time;
     report->result = is_excused(config, outcome->result) ? 0 : outcome->result;
-    if (outcome->failed)
-        snprintf(report->text, sizeof report->text, "%s", outcome->text);
-    else if (report->result)
-        snprintf(report->text, sizeof report->text, "it returned %d (%s)\n", report->result,
-                 report->result < 0 ? strerror(-report->result) : "not 0");
-    else if (job->failed && job->failed())
+    if (!outcome->failed && report->result) {
+        snprintf(sentence, sizeof sentence, "it returned %d (%s)", report->result,
+                 report->result < 0 ? leat_error_name(report->result) : "not 0");
+        leat__sim_trace_tell(sentence);
+    } else if (!outcome->failed && job->failed && job->failed()) {
+        leat__sim_trace_tell("an expectation of the test failed");
         report->result = -ENOTRECOVERABLE;
+    }
+    if (report->result)
+        put_text(report, config, outcome);
     return report->result;
 }
 
@@ -161,6 +181,45 @@ static int run_here(const struct leat__sim_job *job, uint64_t first, uint64_t co
     return err;
 }
 
+static const char *how_it_died(int signal)
+{
+    return signal == SIGALRM ? "came to no decision point for twenty seconds"
+           : signal          ? "was killed by a signal: "
+                             : "ended by itself";
+}
+
+/* A child that dies in a simulation leaves its trace in the outcome, which its parent has too. */
+static void tell_death(int number)
+{
+    char sentence[120];
+
+    signal(number, SIG_DFL); /* the runtime's own handler may have been there in between */
+    snprintf(sentence, sizeof sentence, "the process %s%s", how_it_died(number),
+             number == SIGALRM ? "" : strsignal(number));
+    if (leat__sim_on)
+        leat__sim_trace_tell(sentence);
+    raise(number);
+}
+
+/* Where nobody else, a sanitizer, has something to say. */
+static void tell_deaths(void)
+{
+    static const int signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGALRM };
+    static char stack[64 << 10];
+    struct sigaction action = { .sa_handler = tell_death,
+                                .sa_flags = SA_ONSTACK | SA_NODEFER };
+
+    signal(SIGALRM, SIG_DFL);
+    if (sigaltstack(&(stack_t){ .ss_sp = stack, .ss_size = sizeof stack }, NULL) != 0)
+        return;
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+        struct sigaction old;
+
+        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+            (void)sigaction(signals[i], &action, NULL);
+    }
+}
+
 /* In a child; its wait status. */
 static int run_child(const struct leat__sim_job *job, uint64_t first, uint64_t count,
                      const char *with, bool faults, struct shared *shared, int *ret_status)
@@ -176,7 +235,7 @@ static int run_child(const struct leat__sim_job *job, uint64_t first, uint64_t c
         if (getppid() != parent)
             _exit(1);
         setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
-        signal(SIGALRM, SIG_DFL);
+        tell_deaths();
         shared->report.result = run_here(job, first, count, with, faults, shared);
         fflush(NULL);
         _exit(shared->report.result == 0 && has_leaked());
@@ -218,11 +277,11 @@ int leat__sim_seeds(const struct leat__sim_job *job, uint64_t first, uint64_t co
         int by = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 
         report->result = -ENOTRECOVERABLE;
-        snprintf(report->text, sizeof report->text, "the process %s%s\n",
-                 by == SIGALRM ? "came to no decision point for twenty seconds"
-                 : by          ? "was killed by a signal: "
-                               : "ended by itself",
-                 by && by != SIGALRM ? strsignal(by) : "");
+        if (by && strncmp(shared->outcome.text, "the process ", 12) == 0)
+            snprintf(report->text, sizeof report->text, "%s", shared->outcome.text);
+        else
+            snprintf(report->text, sizeof report->text, "the process %s%s\n", how_it_died(by),
+                     by && by != SIGALRM ? strsignal(by) : "");
     }
     if (!err) {
         bool over = report->result == 0 && count > 0;

@@ -38,10 +38,11 @@ void leat__sim_no_faults(struct leat__sim_config *config);
 /* What the options ask for, reported and shrunk (testing.c). */
 int leat__sim_campaign(const struct leat__sim_job *job, const struct leat_sim_options *options);
 
-/* Of the last run: I/O calls, and whether the one to fail has failed (world_op.c). */
+/* Of the last run: I/O calls, and whether the one to fail has failed, and how (world_op.c). */
 struct leat__sim_faults {
     uint64_t calls;
     bool     hit;
+    char     what[80];
 };
 extern struct leat__sim_faults leat__sim_faults;
 

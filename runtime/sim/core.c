@@ -498,4 +498,5 @@ void leat__sim_once(int (*fn)(void *arg), void *arg, const struct leat__sim_conf
     leat__sim_world_end();
     for (unsigned i = 0; i < S.thread_count; i++)
         free(S.threads[i]);
+    S.thread_count = 0; /* what is told of this run from now on is its trace */
 }

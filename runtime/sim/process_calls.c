@@ -21,9 +21,9 @@ static int outcome(int result)
     return -1;
 }
 
-static bool fails(uint32_t rate)
+static bool fails(uint32_t rate, const char *what)
 {
-    return leat__world_is_chosen(1) || leat__sim_fault(rate);
+    return leat__world_is_chosen(1, what) || leat__sim_fault(rate);
 }
 
 /* The machine of leat__cpus_probe. */
@@ -50,7 +50,9 @@ int leat__sim_memfd_create(const char *name, unsigned flags)
 {
     if (!leat__sim_on)
         return memfd_create(name, flags);
-    return outcome(fails(leat__sim_config()->io_error) ? -EMFILE : leat__world_memory_new());
+    return outcome(fails(leat__sim_config()->io_error, "memfd_create gave EMFILE")
+                       ? -EMFILE
+                       : leat__world_memory_new());
 }
 
 int leat__sim_ftruncate(int fd, off_t bytes)
@@ -62,7 +64,7 @@ int leat__sim_ftruncate(int fd, off_t bytes)
     memory = memory_at(fd);
     if (!memory)
         return outcome(-EINVAL);
-    return outcome(fails(leat__sim_config()->no_memory)
+    return outcome(fails(leat__sim_config()->no_memory, "ftruncate gave ENOMEM")
                        ? -ENOMEM
                        : leat__world_memory_resize(memory, (size_t)bytes));
 }
@@ -76,7 +78,7 @@ void *leat__sim_mmap(void *at, size_t bytes, int protection, int flags, int fd, 
         return mmap(at, bytes, protection, flags, fd, offset);
     memory = memory_at(fd);
     if (memory)
-        err = fails(leat__sim_config()->no_memory)
+        err = fails(leat__sim_config()->no_memory, "mmap gave ENOMEM")
                   ? -ENOMEM
                   : leat__world_map(&at, memory, bytes, protection, flags);
     return outcome(err) == 0 ? at : MAP_FAILED;
@@ -133,7 +135,7 @@ ssize_t leat__sim_sendmsg(int fd, const struct msghdr *message, int flags)
     socket = socket_at(fd);
     if (!socket)
         return outcome(-ENOTSOCK);
-    if (fails(leat__sim_config()->io_error))
+    if (fails(leat__sim_config()->io_error, "sendmsg gave ENOBUFS or EAGAIN"))
         return outcome(leat__sim_choose(2) ? -ENOBUFS : -EAGAIN);
     header = message->msg_controllen > 0 ? CMSG_FIRSTHDR(message) : NULL;
     if (header) {

@@ -9,6 +9,7 @@
 #include <leat/runtime.h>
 #include <leat/testing.h>
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -92,13 +93,59 @@ static int run_program(void *arg)
     return leat_run(root, arg, NULL);
 }
 
-static void tell(const char *name, const struct leat_sim_report *report)
+static bool as_found;     /* by leat_sim_main's option: nothing smaller is looked for */
+static bool runs_by_name; /* in leat_sim_main: a test's name is an argument */
+
+/* As a shell takes it. */
+static void put_word(const char *word)
 {
-    fprintf(stderr, "leat: %s%sseed %" PRIu64 " failed: %s  again: %s\n", name ? name : "",
-            name ? ": " : "", report->seed, report->text, report->again);
+    bool plain = word[0] != '\0';
+
+    for (const char *c = word; *c; c++)
+        plain = plain && (isalnum((unsigned char)*c) || strchr("_-+=:,./@%", *c));
+    if (plain) {
+        fputs(word, stderr);
+        return;
+    }
+    fputc('\'', stderr);
+    for (const char *c = word; *c; c++) {
+        if (*c == '\'')
+            fputs("'\\'", stderr);
+        fputc(*c, stderr);
+    }
+    fputc('\'', stderr);
 }
 
-static bool as_found; /* by leat_sim_main's option: nothing smaller is looked for */
+/* The command that repeats it: the program with the test's name, or as it was started. */
+static void put_command(const char *name, const char *again)
+{
+    FILE *file = runs_by_name ? NULL : fopen("/proc/self/cmdline", "re");
+    char *word = NULL;
+    size_t bytes = 0;
+
+    fprintf(stderr, "%s ", again);
+    if (file && getdelim(&word, &bytes, '\0', file) > 0) {
+        put_word(word);
+        while (getdelim(&word, &bytes, '\0', file) > 0) {
+            fputc(' ', stderr);
+            put_word(word);
+        }
+    } else {
+        put_word(program_invocation_name);
+        fprintf(stderr, "%s%s", runs_by_name ? " " : "", runs_by_name ? name : "");
+    }
+    fputc('\n', stderr);
+    free(word);
+    if (file)
+        fclose(file);
+}
+
+static void tell(const char *name, const struct leat_sim_report *report)
+{
+    fprintf(stderr, "leat: %s%sseed %" PRIu64 " failed: %s  again: ", name ? name : "",
+            name ? ": " : "", report->seed, report->text);
+    put_command(name, report->again);
+}
 
 /* The lines of the file LEAT_SIM_SEEDS: "suite.name 17:workers=2  # why". */
 static int run_kept(const struct leat__sim_job *job, const struct leat_sim_options *options,
@@ -123,9 +170,14 @@ int leat__sim_campaign(const struct leat__sim_job *job, const struct leat_sim_op
     struct leat_sim_report *report = options->report ? options->report : &mine;
     const char *only = getenv("LEAT_SIM");
     uint64_t first = options->seed ? options->seed : 1;
+    struct leat__sim_config config;
     int err;
 
     memset(report, 0, sizeof *report);
+    if (only && *only && leat__sim_parse(&config, only) != 0) {
+        fprintf(stderr, "leat: LEAT_SIM=%s: expected a seed, or a seed:name=value,...\n", only);
+        return -EINVAL;
+    }
     if (only && *only) {
         err = leat__sim_one(job, only, options->faults, true, report);
     } else {
@@ -142,7 +194,8 @@ int leat__sim_campaign(const struct leat__sim_job *job, const struct leat_sim_op
     if (as_found)
         return err;
     leat__sim_shrink(job, options->with, options->faults, report);
-    fprintf(stderr, "leat: the smallest that fails likewise: %s\n", report->again);
+    fputs("leat: the smallest that fails likewise: ", stderr);
+    put_command(options->name, report->again);
     return err;
 }
 
@@ -334,7 +387,7 @@ int leat_sim_main(int argc, char **argv)
 {
     static struct leat_sim_report report;
     struct wanted wanted = { 0 };
-    uint64_t seeds = 0, points = 0, count = 0, failed = 0;
+    uint64_t seeds = 0, points = 0, count = 0, failed = 0, found = 0;
 
     if (!parse(&wanted, argc, argv)) {
         fprintf(stderr,
@@ -344,6 +397,7 @@ int leat_sim_main(int argc, char **argv)
         return 2;
     }
     as_found = wanted.as_found;
+    runs_by_name = true;
     if (wanted.hunt)
         return hunt(&wanted);
     for (const struct leat_sim_test *test = tests; test; test = test->next)
@@ -355,6 +409,7 @@ int leat_sim_main(int argc, char **argv)
         snprintf(name, sizeof name, "%s.%s", test->suite, test->name);
         if (!is_wanted(&wanted, name))
             continue;
+        found++;
         if (wanted.list) {
             printf("%s\n", name);
             continue;
@@ -372,6 +427,11 @@ int leat_sim_main(int argc, char **argv)
         failed += run_test(test, &options) != 0;
         seeds += report.seeds;
         points += report.points;
+    }
+    if (wanted.count > 0 && found == 0) {
+        fprintf(stderr, "%s: no test has such a name: see --list\n",
+                program_invocation_short_name);
+        return 2;
     }
     print_faults();
     if (!wanted.list && !wanted.hashes)

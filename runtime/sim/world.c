@@ -32,6 +32,7 @@
 #define LATE_NS      (5 * LEAT_SEC)
 #define LOOK_NS      (20 * LEAT_MSEC) /* a plain thread looks so often whether to give up */
 #define POISON       0xdb
+#define BOTH_LATE    500 /* of 1000 cancels, where anything is late */
 #define WATCHED_MAX  ((size_t)64 << 10) /* bytes of a buffer that are poisoned or summed up */
 
 struct held {
@@ -189,20 +190,26 @@ static void unpoison(struct held *held)
 
 static void serve(void *arg);
 
-static leat_time latency(void)
+static leat_time latency(uint32_t rate, const char *late)
 {
     leat_time delay = (leat_time)leat__sim_choose((uint32_t)SOON_NS);
 
-    if (leat__sim_fault(config()->io_late)) {
+    if (leat__sim_fault(rate)) {
         delay = (leat_time)leat__sim_choose((uint32_t)(LATE_NS / LEAT_USEC)) * LEAT_USEC;
-        leat__sim_note("fault: late", (uint64_t)delay);
+        leat__sim_note(late, (uint64_t)delay);
     }
     return delay;
 }
 
 static void try_soon(struct held *held)
 {
-    held->due = leat__sim_now() + latency();
+    uint32_t rate = config()->io_late;
+
+    /* After a cancel both are late: what was cancelled, and the word that it was. */
+    if (held->cancelled && rate > 0)
+        held->due = leat__sim_now() + latency(BOTH_LATE, "fault: both late");
+    else
+        held->due = leat__sim_now() + latency(rate, "fault: late");
     leat__sim_at(held->due, serve, NULL);
 }
 
@@ -362,7 +369,7 @@ int leat__sim_world_perform(struct leat__op *op)
     if (leat__world_is_real(op))
         return leat__world_make_real(op);
     for (;;) {
-        leat_time until = leat__sim_now() + latency();
+        leat_time until = leat__sim_now() + latency(config()->io_late, "fault: late");
         int result;
 
         while (leat__sim_now() < until)

@@ -164,7 +164,7 @@ void leat__world_changed(void);
 int leat__world_try(struct leat__world_open *open, struct leat__op *op);
 
 /* For calls that are no operations: is this one to fail, of so many ways? Counts it. */
-bool leat__world_is_chosen(uint32_t ways);
+bool leat__world_is_chosen(uint32_t ways, const char *what);
 
 /* Of a descriptor of the real world: only what never waits is made, by the kernel. */
 bool leat__world_is_real(const struct leat__op *op);

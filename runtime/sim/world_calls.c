@@ -35,7 +35,8 @@ static struct leat__world_socket *socket_at(int fd)
 /* A descriptor that is to be had anew: the process may be out of them. */
 static bool is_out_of_descriptors(void)
 {
-    if (!leat__world_is_chosen(1) && !leat__sim_fault(leat__sim_config()->io_error))
+    if (!leat__world_is_chosen(1, "no descriptor was to be had: EMFILE") &&
+        !leat__sim_fault(leat__sim_config()->io_error))
         return false;
     leat__sim_note("fault: no descriptor", 0);
     errno = EMFILE;
@@ -153,8 +154,11 @@ int leat__sim_getaddrinfo(const char *host, const char *service, const struct ad
 
     if (!leat__sim_on || (hints && hints->ai_flags & AI_NUMERICHOST))
         return getaddrinfo(host, service, hints, ret);
-    if (leat__world_is_chosen(1) || leat__sim_fault(leat__sim_config()->io_error))
+    if (leat__world_is_chosen(1, "getaddrinfo gave EAI_AGAIN") ||
+        leat__sim_fault(leat__sim_config()->io_error)) {
+        leat__sim_note("fault: no name", 0);
         return EAI_AGAIN;
+    }
     if (!host || strcmp(host, "localhost") != 0)
         return EAI_NONAME;
     numeric = hints ? *hints : (struct addrinfo){ 0 };
@@ -284,8 +288,11 @@ ssize_t leat__sim_getdents64(int fd, void *data, size_t bytes)
     open = leat__world_open_at(fd);
     if (!open)
         return outcome(-EBADF);
-    if (leat__world_is_chosen(1) || leat__sim_fault(leat__sim_config()->io_error))
+    if (leat__world_is_chosen(1, "getdents gave EIO") ||
+        leat__sim_fault(leat__sim_config()->io_error)) {
+        leat__sim_note("fault: error", EIO);
         return outcome(-EIO);
+    }
     return outcome((int)leat__world_dents(open, data, bytes));
 }
 

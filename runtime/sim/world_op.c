@@ -11,10 +11,15 @@
 #include "sim/kernel.h"
 #include "sim/sim.h"
 
+#include <leat/error.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #define SHORT_MAX ((size_t)64 << 10)
@@ -234,14 +239,36 @@ static int make_some(struct leat__world_open *open, struct leat__op *op, size_t 
 struct leat__sim_faults leat__sim_faults;
 
 /* Is it this one's turn, and does it have so many ways? */
-bool leat__world_is_chosen(uint32_t ways)
+bool leat__world_is_chosen(uint32_t ways, const char *what)
 {
     const struct leat__sim_config *config = leat__sim_config();
 
     if (++leat__sim_faults.calls != config->fault_at || config->fault_kind >= ways)
         return false;
     leat__sim_faults.hit = true;
+    snprintf(leat__sim_faults.what, sizeof leat__sim_faults.what, "%s", what);
     return true;
+}
+
+static const char *const names[] = {
+    [LEAT__OP_READ] = "read",       [LEAT__OP_WRITE] = "write",
+    [LEAT__OP_READ_AT] = "pread",   [LEAT__OP_WRITE_AT] = "pwrite",
+    [LEAT__OP_OPEN_AT] = "openat",  [LEAT__OP_CLOSE] = "close",
+    [LEAT__OP_STAT_AT] = "statx",   [LEAT__OP_SYNC] = "fsync",
+    [LEAT__OP_RECV] = "recv",       [LEAT__OP_SEND] = "send",
+    [LEAT__OP_ACCEPT] = "accept",   [LEAT__OP_CONNECT] = "connect",
+    [LEAT__OP_POLL] = "poll",
+};
+
+/* How it failed, behind what it is. */
+__attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
+{
+    size_t used = strlen(leat__sim_faults.what);
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(leat__sim_faults.what + used, sizeof leat__sim_faults.what - used, format, args);
+    va_end(args);
 }
 
 /* Its ways: each error, then one byte of all, then the peer falling silent, as far as it has them.
@@ -251,14 +278,17 @@ static bool chosen_fault(struct leat__world_open *open, struct leat__op *op, int
     uint32_t kind = leat__sim_config()->fault_kind, errors_of = error_count(op);
     bool may_short = may_be_short(open, op), may_half = may_be_half_open(open, op);
 
-    if (!leat__world_is_chosen(errors_of + may_short + may_half))
+    if (!leat__world_is_chosen(errors_of + may_short + may_half, names[op->code]))
         return false;
     if (kind < errors_of) {
         *ret = fail(open, op, kind);
+        say(" gave %s", leat_error_name(*ret));
     } else if (kind == errors_of && may_short) {
         *ret = make_some(open, op, 1);
+        say(" of %zu bytes was made of one", op->bytes);
     } else {
         half_open(open, op);
+        say(" on a connection whose peer is never heard of again");
         *ret = make(open, op);
     }
     return true;

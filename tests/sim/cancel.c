@@ -67,6 +67,8 @@ LEAT_TEST(sim_cancel, a_permit_lost_to_a_cancel_is_found)
                                                            .check = all_permits_are_back)),
                -EBADE);
     expect_contains(report.again, "cancel_at=");
+    expect_contains(report.text, "it returned");
+    expect_contains(report.text, "cancels at 1");
 }
 
 static int sleeps(void *arg)

@@ -8,7 +8,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct leat_sim_report report;
 
@@ -204,5 +206,79 @@ LEAT_TEST(sim_planted, a_crash_is_reported_with_its_seed)
 
     expect_err(err, -ENOTRECOVERABLE);
     expect_contains(report.text, "the process");
+#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ /* which report it themselves */
+    expect_contains(report.text, "Segmentation fault");
+    expect_contains(report.text, "the last decisions");
+#endif
     expect_eq(report.seed, 42);
+}
+
+/* ---- what is said ---- */
+
+static bool says_that_it_failed(void)
+{
+    return true;
+}
+
+static int does_nothing(void *arg)
+{
+    (void)arg;
+    return 0;
+}
+
+LEAT_TEST(sim_planted, what_another_framework_finds_is_reported_with_its_seed)
+{
+    int err = leat_sim_run(does_nothing, NULL, LEAT_SIM_OPTIONS(.seed = 42, .report = &report,
+                                                                .failed = says_that_it_failed));
+
+    expect_err(err, -ENOTRECOVERABLE);
+    expect_contains(report.text, "an expectation of the test failed");
+    expect_contains(report.text, "the last decisions");
+    expect_eq(report.seed, 42);
+}
+
+static void fails_at_once(void)
+{
+    leat_sim_fail("it fails");
+}
+
+static void runs_a_test_by_name(void)
+{
+    static struct leat_sim_test test = { .suite = "said", .name = "by_name", .body = fails_at_once,
+                                         .options = { .size = sizeof test.options } };
+    char program[] = "a program", name[] = "said.by_name";
+    char *args[] = { program, name, NULL };
+
+    leat_sim_register(&test);
+    program_invocation_name = program;
+    _exit(leat_sim_main(2, args));
+}
+
+LEAT_TEST(sim_planted, the_command_that_repeats_a_test_is_told)
+{
+    expect_exits(runs_a_test_by_name, 1, "again: LEAT_SIM=1 'a program' said.by_name\n");
+}
+
+static void runs_what_is_not_there(void)
+{
+    char program[] = "a program", name[] = "said.nothing";
+    char *args[] = { program, name, NULL };
+
+    _exit(leat_sim_main(2, args));
+}
+
+LEAT_TEST(sim_planted, a_name_that_no_test_has_is_no_success)
+{
+    expect_exits(runs_what_is_not_there, 2, "no test has such a name");
+}
+
+static void runs_by_no_seed(void)
+{
+    setenv("LEAT_SIM", "1:strategy=4", 1);
+    _exit(leat_sim_run(does_nothing, NULL, NULL) == -EINVAL ? 3 : 4);
+}
+
+LEAT_TEST(sim_planted, a_seed_that_is_none_is_refused_and_named)
+{
+    expect_exits(runs_by_no_seed, 3, "LEAT_SIM=1:strategy=4: expected a seed");
 }

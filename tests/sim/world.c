@@ -325,4 +325,6 @@ LEAT_TEST(sim_world, a_service_that_gives_up_is_found_by_the_fault_that_ends_it)
                -EPROTO);
     expect_contains(report.again, "fault_at=");
     expect_contains(report.again, "fault_kind=");
+    expect_contains(report.text, "the last decisions");
+    expect_contains(report.text, "the one fault: accept gave EMFILE");
 }
