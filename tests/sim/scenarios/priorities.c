@@ -13,14 +13,17 @@ static const struct leat_task_options kinds[KINDS] = {
 };
 
 static uint32_t number[KINDS]; /* tasks of each kind */
-static uint32_t turns, turns_of[KINDS], longest[KINDS], ended, wanted;
+static uint32_t turns, turns_of[KINDS], longest[KINDS], latest[KINDS], ended, wanted;
 
-/* Gives way until there were enough turns, and sees how many others had between two of its own. */
+/* Gives way until there were enough turns, and sees how many others had between two of its own, and
+ * before it began. */
 static int takes_turns(void *arg)
 {
     enum kind kind = (enum kind)(uintptr_t)arg;
     uint32_t last = turns;
 
+    if (turns > latest[kind])
+        latest[kind] = turns;
     while (turns < wanted) {
         leat_yield();
         if (turns_of[kind]++ > 0 && turns - last > longest[kind])
@@ -31,7 +34,7 @@ static int takes_turns(void *arg)
     return 0;
 }
 
-/* One worker, and tasks of all kinds that are always ready. */
+/* One worker, and tasks of all kinds that are always ready; in some seeds none is pinned. */
 SCENARIO_OF(classes_take_turns, .seeds = 200, .with = "workers=1,watch=0,no_memory=0")
 {
     uint32_t all = 0;
@@ -40,8 +43,9 @@ SCENARIO_OF(classes_take_turns, .seeds = 200, .with = "workers=1,watch=0,no_memo
     turns = ended = 0;
     memset(turns_of, 0, sizeof turns_of);
     memset(longest, 0, sizeof longest);
+    memset(latest, 0, sizeof latest);
     for (int kind = 0; kind < KINDS; kind++)
-        all += number[kind] = 1 + leat_sim_choose(3);
+        all += number[kind] = kind == PINNED ? leat_sim_choose(4) : 1 + leat_sim_choose(3);
     wanted = 512 * (1 + number[LOW]) + leat_sim_choose(256);
     for (uintptr_t kind = 0; kind < KINDS; kind++)
         for (uint32_t i = 0; i < number[kind]; i++)
@@ -55,12 +59,45 @@ SCENARIO_OF(classes_take_turns, .seeds = 200, .with = "workers=1,watch=0,no_memo
     leat_sim_expect(longest[NORMAL] <= 2 * 16 * (number[NORMAL] + 1));
     leat_sim_expect(longest[PINNED] <= 2 * 16 * (number[PINNED] + 1));
     leat_sim_expect(longest[LOW] <= 2 * 256 * number[LOW]);
+    /* All of them begin likewise; of the normal turns one of four is for what is fresh. */
+    leat_sim_expect(latest[HIGH] <= 2 * (number[HIGH] + all));
+    leat_sim_expect(latest[NORMAL] <= 4 * 2 * 16 * (number[NORMAL] + 1));
+    leat_sim_expect(latest[PINNED] <= 2 * 16 * (number[PINNED] + 1));
+    leat_sim_expect(latest[LOW] <= 2 * 256 * number[LOW]);
     if (number[HIGH] > 1) /* one alone gives way to the next of the others each time */
         leat_sim_expect(turns_of[HIGH] > turns / 2);
     leat_sim_expect(turns_of[LOW] < turns / 64 + 2 * number[LOW] + 1);
 }
 
 /* ---- nobody else is there: each kind is run at once ---- */
+
+static int ends_at_once(void *arg)
+{
+    (void)arg;
+    ended++;
+    return 0;
+}
+
+/* One that is awaited by the only other is run at once, of whatever kind it is: it does not come of
+ * age first, for which a worker would look 256 times for others. */
+#define ROUNDS  64
+#define TICK_NS 50 /* what a look at the clock takes; there are fewer than eight in a round */
+
+SCENARIO_OF(each_class_alone, .seeds = 200, .with = "workers=1,watch=0,no_memory=0,tick=50")
+{
+    enum kind kind = (enum kind)leat_sim_choose(KINDS);
+    leat_time began = leat_now();
+
+    ended = 0;
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        LEAT_SCOPE(scope);
+
+        leat_sim_expect(leat_spawn_opt(&scope, ends_at_once, NULL, &kinds[kind]) == 0);
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+    }
+    leat_sim_expect(ended == ROUNDS);
+    leat_sim_expect(leat_now() - began < 8 * ROUNDS * TICK_NS);
+}
 
 static int ends(void *arg)
 {
