@@ -185,6 +185,51 @@ SCENARIO_OF(sentinels_with_work, .seeds = 200, .with = "strategy=0,interval=2,ti
         leat_sim_expect(longest < patience(count, 2));
 }
 
+/* ---- and where it stands in the slot of the one who is to be next ---- */
+
+static struct leat_event call;
+
+static int answers_a_call(void *arg)
+{
+    leat_sim_expect(leat_event_wait(&call) == 0);
+    return answers(arg);
+}
+
+/* Its turns are short until it calls, when all others may be asleep, or about to compute. */
+static int calls_and_hogs(void *arg)
+{
+    (void)arg;
+    for (uint32_t i = leat_sim_choose(2) * 400; i > 0; i--)
+        leat_yield();
+    leat_sim_expect(leat_sleep_until(meeting - (leat_time)leat_sim_choose(3) * 50 * LEAT_USEC) ==
+                    0);
+    asked_at[0] = leat_now();
+    leat_event_set(&call);
+    leat_sim_compute(HOG_NS);
+    return 0;
+}
+
+SCENARIO_OF(a_slot_behind_a_hog, .seeds = 200, .with = "strategy=0,interval=2,tick=50,watch=1")
+{
+    uint32_t workers = worker_count();
+    uint32_t computing = workers > 2 ? leat_sim_choose(workers - 1) : 0;
+    LEAT_SCOPE(scope);
+
+    ended = 0;
+    longest = 0;
+    memset(&call, 0, sizeof call);
+    meeting = leat_now() + 100 * LEAT_MSEC;
+    for (uint32_t i = 0; i < computing; i++)
+        leat_sim_expect(leat_spawn(&scope, comes_to_the_meeting, &meeting) == 0);
+    leat_sim_expect(leat_spawn(&scope, answers_a_call, NULL) == 0);
+    leat_sim_expect(leat_sleep(10 * LEAT_MSEC) == 0);
+    leat_sim_expect(leat_spawn(&scope, calls_and_hogs, NULL) == 0);
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+    leat_sim_expect(ended == 1);
+    if (workers > computing + 1)
+        leat_sim_expect(longest < patience(1, 2));
+}
+
 /* ---- pinned tasks stay where they are ---- */
 
 static int pinned_visits(void *arg)

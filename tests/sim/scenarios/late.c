@@ -115,6 +115,54 @@ SCENARIO(releases_that_come_too_late)
     }
 }
 
+/* ---- a set for one who waited, has just left, and looks again ---- */
+
+static struct leat_event bell;
+static leat_time moment;
+
+static int leaves_and_looks_again(void *arg)
+{
+    int err;
+
+    (void)arg;
+    {
+        LEAT_SCOPE(limit, .deadline = moment);
+
+        err = leat_event_wait(&bell);
+    }
+    leat_sim_expect(err == 0 || err == -ETIMEDOUT);
+    for (int i = 0; i < 200 && !leat_event_is_set(&bell); i++)
+        leat_sim_point();
+    leat_sim_expect(leat_event_wait(&bell) == 0);
+    bury(&bell, sizeof bell);
+    return 0;
+}
+
+static int sets_at_that_moment(void *arg)
+{
+    (void)arg;
+    leat_sim_expect(leat_sleep_until(moment) == 0);
+    hesitate();
+    leat_event_set(&bell);
+    return 0;
+}
+
+SCENARIO(sets_that_come_too_late)
+{
+    for (uint32_t i = 1 + leat_sim_size() / 4; i > 0; i--) {
+        memset(&bell, 0, sizeof bell);
+        moment = leat_now() + LEAT_MSEC;
+        {
+            LEAT_SCOPE(scope);
+
+            leat_sim_expect(leat_spawn(&scope, leaves_and_looks_again, NULL) == 0);
+            leat_sim_expect(leat_spawn(&scope, sets_at_that_moment, NULL) == 0);
+            leat_sim_expect(leat_scope_join(&scope) == 0);
+        }
+        leat_sim_expect(is_at_rest(&bell, sizeof bell));
+    }
+}
+
 /* ---- a cancel of a task that ends, and whose stack then is another's ---- */
 
 static int is_cancelled(void *arg)

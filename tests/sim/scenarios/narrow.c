@@ -310,27 +310,28 @@ SCENARIO(ends_from_outside)
 static struct {
     struct leat_chan *chan;
     struct leat_event sent_all;
-    uint32_t          capacity;
+    uint32_t          capacity, taken; /* so many are received before it is full for good */
 } narrow;
 
-static int sends_one_too_many(void *arg)
+static int sends_as_many_too_many(void *arg)
 {
     (void)arg;
-    for (uint32_t i = 0; i <= narrow.capacity; i++)
+    for (uint32_t i = 0; i < narrow.taken + narrow.capacity; i++)
         leat_sim_expect(leat_chan_send(narrow.chan, &i) == 0);
     leat_event_set(&narrow.sent_all);
     return 0;
 }
 
-static int makes_room_once(void *arg)
+static int makes_room(void *arg)
 {
-    uint32_t got;
+    uint32_t i, got;
 
     (void)arg;
     hesitate();
-    leat_sim_expect(leat_chan_recv(narrow.chan, &got) == 0 && got == 0);
+    for (i = 0; i < narrow.taken; i++)
+        leat_sim_expect(leat_chan_recv(narrow.chan, &got) == 0 && got == i);
     leat_sim_expect(leat_event_wait(&narrow.sent_all) == 0);
-    for (uint32_t i = 1; i <= narrow.capacity; i++)
+    for (; i < narrow.taken + narrow.capacity; i++)
         leat_sim_expect(leat_chan_recv(narrow.chan, &got) == 0 && got == i);
     return 0;
 }
@@ -343,12 +344,13 @@ SCENARIO(room_for_one)
         options.spsc = leat_sim_choose(4) > 0;
         options.capacity = narrow.capacity = 1 + leat_sim_choose(2);
         leat_sim_expect(leat_chan_create(&narrow.chan, sizeof(uint32_t), &options) == 0);
+        narrow.taken = leat_sim_choose(2) ? 1 : 2 + leat_sim_choose(8);
         narrow.sent_all = (struct leat_event){ 0 };
         {
             LEAT_SCOPE(scope);
 
-            leat_sim_expect(leat_spawn(&scope, makes_room_once, NULL) == 0);
-            leat_sim_expect(leat_spawn(&scope, sends_one_too_many, NULL) == 0);
+            leat_sim_expect(leat_spawn(&scope, makes_room, NULL) == 0);
+            leat_sim_expect(leat_spawn(&scope, sends_as_many_too_many, NULL) == 0);
             leat_sim_expect(leat_scope_join(&scope) == 0);
         }
         leat_chan_free(narrow.chan);

@@ -108,3 +108,48 @@ SCENARIO(scopes_with_deadlines)
     if (err == -ETIMEDOUT)
         leat_sim_expect(leat_now() >= deadline);
 }
+
+/* ---- results are taken inside of a scope that is cancelled from around it ---- */
+
+static bool begun;
+
+static int answers_later(void *arg)
+{
+    (void)arg;
+    if (leat_sim_choose(2))
+        (void)leat_sleep(LEAT_USEC);
+    return 0;
+}
+
+static int takes_results(void *arg)
+{
+    struct leat_ended result;
+    LEAT_SCOPE(inner, .keep = true, .on_error = LEAT_COLLECT);
+
+    (void)arg;
+    spawned = ended = 0;
+    for (uint32_t i = 1 + leat_sim_choose(3); i > 0; i--)
+        spawned += leat_spawn(&inner, answers_later, NULL) == 0;
+    begun = true;
+    while (leat_scope_next(&inner, &result) == 0)
+        ended++;
+    leat_sim_expect(ended <= spawned);
+    (void)leat_scope_join(&inner);
+    return 0;
+}
+
+SCENARIO(results_inside_of_a_cancelled_scope)
+{
+    for (uint32_t i = 1 + leat_sim_size() / 4; i > 0; i--) {
+        LEAT_SCOPE(around, .on_error = LEAT_COLLECT);
+
+        begun = false;
+        leat_sim_expect(leat_spawn(&around, takes_results, NULL) == 0);
+        while (!begun)
+            leat_yield();
+        for (uint32_t k = leat_sim_choose(24); k > 0; k--)
+            leat_sim_point();
+        leat_scope_cancel(&around);
+        (void)leat_scope_join(&around);
+    }
+}
