@@ -38,6 +38,12 @@ void leat__sim_no_faults(struct leat__sim_config *config);
 /* What the options ask for, reported and shrunk (testing.c). */
 int leat__sim_campaign(const struct leat__sim_job *job, const struct leat_sim_options *options);
 
+/* Say what failed, and by which command it does so again (tell.c). */
+void leat__sim_tell(const char *name, const struct leat_sim_report *report);
+void leat__sim_tell_smaller(const char *name, const struct leat_sim_report *report);
+
+extern bool leat__sim_by_name; /* leat_sim_main runs: a test's name is an argument */
+
 /* Of the last run: I/O calls, and whether the one to fail has failed, and how (world_op.c). */
 struct leat__sim_faults {
     uint64_t calls;

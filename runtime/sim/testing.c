@@ -9,7 +9,6 @@
 #include <leat/runtime.h>
 #include <leat/testing.h>
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -93,59 +92,7 @@ static int run_program(void *arg)
     return leat_run(root, arg, NULL);
 }
 
-static bool as_found;     /* by leat_sim_main's option: nothing smaller is looked for */
-static bool runs_by_name; /* in leat_sim_main: a test's name is an argument */
-
-/* As a shell takes it. */
-static void put_word(const char *word)
-{
-    bool plain = word[0] != '\0';
-
-    for (const char *c = word; *c; c++)
-        plain = plain && (isalnum((unsigned char)*c) || strchr("_-+=:,./@%", *c));
-    if (plain) {
-        fputs(word, stderr);
-        return;
-    }
-    fputc('\'', stderr);
-    for (const char *c = word; *c; c++) {
-        if (*c == '\'')
-            fputs("'\\'", stderr);
-        fputc(*c, stderr);
-    }
-    fputc('\'', stderr);
-}
-
-/* The command that repeats it: the program with the test's name, or as it was started. */
-static void put_command(const char *name, const char *again)
-{
-    FILE *file = runs_by_name ? NULL : fopen("/proc/self/cmdline", "re");
-    char *word = NULL;
-    size_t bytes = 0;
-
-    fprintf(stderr, "%s ", again);
-    if (file && getdelim(&word, &bytes, '\0', file) > 0) {
-        put_word(word);
-        while (getdelim(&word, &bytes, '\0', file) > 0) {
-            fputc(' ', stderr);
-            put_word(word);
-        }
-    } else {
-        put_word(program_invocation_name);
-        fprintf(stderr, "%s%s", runs_by_name ? " " : "", runs_by_name ? name : "");
-    }
-    fputc('\n', stderr);
-    free(word);
-    if (file)
-        fclose(file);
-}
-
-static void tell(const char *name, const struct leat_sim_report *report)
-{
-    fprintf(stderr, "leat: %s%sseed %" PRIu64 " failed: %s  again: ", name ? name : "",
-            name ? ": " : "", report->seed, report->text);
-    put_command(name, report->again);
-}
+static bool as_found; /* by leat_sim_main's option: nothing smaller is looked for */
 
 /* The lines of the file LEAT_SIM_SEEDS: "suite.name 17:workers=2  # why". */
 static int run_kept(const struct leat__sim_job *job, const struct leat_sim_options *options,
@@ -188,14 +135,13 @@ int leat__sim_campaign(const struct leat__sim_job *job, const struct leat_sim_op
     }
     if (!report->text[0] || options->brief)
         return err;
-    tell(options->name, report);
+    leat__sim_tell(options->name, report);
     if (options->here || (only && *only))
         abort(); /* what it broke is in this process */
     if (as_found)
         return err;
     leat__sim_shrink(job, options->with, options->faults, report);
-    fputs("leat: the smallest that fails likewise: ", stderr);
-    put_command(options->name, report->again);
+    leat__sim_tell_smaller(options->name, report);
     return err;
 }
 
@@ -397,7 +343,7 @@ int leat_sim_main(int argc, char **argv)
         return 2;
     }
     as_found = wanted.as_found;
-    runs_by_name = true;
+    leat__sim_by_name = true;
     if (wanted.hunt)
         return hunt(&wanted);
     for (const struct leat_sim_test *test = tests; test; test = test->next)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Bugs planted in a runtime: the simulation must find each, in few seeds, and say which it is. */
 #include "harness/test.h"
+#include "platform/sanitize.h"
 #include "sched/worker.h"
 
 #include <leat/leat.h>
@@ -206,7 +207,7 @@ LEAT_TEST(sim_planted, a_crash_is_reported_with_its_seed)
 
     expect_err(err, -ENOTRECOVERABLE);
     expect_contains(report.text, "the process");
-#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ /* which report it themselves */
+#if !LEAT__ASAN && !LEAT__TSAN /* which report it themselves */
     expect_contains(report.text, "Segmentation fault");
     expect_contains(report.text, "the last decisions");
 #endif
