@@ -30,7 +30,8 @@
  *
  * A program that is linked with leat::sim runs as usual while LEAT_SIM is not set; with it, each of
  * its leat_run calls is simulated. Only the threads of the runtime are: a program's own threads,
- * clocks and descriptors that leat knows nothing of stay real.
+ * clocks and descriptors that leat knows nothing of stay real. To a program that is linked with
+ * leat::leat LEAT_SIM means nothing.
  */
 #ifndef LEAT_TESTING_H
 #define LEAT_TESTING_H
