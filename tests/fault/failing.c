@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 static atomic_long left; /* until the first fails */
+static atomic_long asked;
 static atomic_long failing_in_a_row;
 static atomic_bool armed, struck;
 static atomic_long blocks, maps;
@@ -30,6 +31,7 @@ void failing_begin(long nth, long in_a_row)
 {
     atomic_store(&left, nth);
     atomic_store(&failing_in_a_row, in_a_row);
+    atomic_store(&asked, 0);
     atomic_store(&struck, false);
     atomic_store(&armed, true);
 }
@@ -38,6 +40,11 @@ bool failing_end(void)
 {
     atomic_store(&armed, false);
     return atomic_load(&struck);
+}
+
+long failing_asked(void)
+{
+    return atomic_load(&asked);
 }
 
 long failing_blocks(void)
@@ -56,6 +63,7 @@ static bool fails(void)
 
     if (!atomic_load(&armed))
         return false;
+    atomic_fetch_add(&asked, 1);
     before = atomic_fetch_sub(&left, 1);
     if (before > 1 || before <= 1 - atomic_load(&failing_in_a_row))
         return false;
@@ -164,6 +172,11 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
 bool failing_possible(void)
 {
     return false;
+}
+
+long failing_asked(void)
+{
+    return 0;
 }
 
 void failing_begin(long nth, long in_a_row)

@@ -19,6 +19,9 @@ bool failing_possible(void);
 void failing_begin(long nth, long in_a_row);
 bool failing_end(void);
 
+/* How many there were since begin. With an n of LONG_MAX none of them fails. */
+long failing_asked(void);
+
 /* Allocated and not freed, mapped and not unmapped, since the process began. */
 long failing_blocks(void);
 long failing_maps(void);
