@@ -112,7 +112,7 @@ static int select_counted(void *arg)
     for (place->allocated = true; place->allocated && place->round < ROUNDS; place->round++) {
         failing_begin(LONG_MAX, 1);
         select_each(place);
-(void)failing_end();
+        (void)failing_end();
         place->allocated = failing_asked() > 0;
     }
     leat_event_set(&place->left);
