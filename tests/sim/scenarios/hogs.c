@@ -346,3 +346,31 @@ SCENARIO(timers_behind_hogs)
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(ended == count);
 }
+
+/* ---- and while they are, that one sets a timer of its own ---- */
+
+static int computes_and_naps(void *arg)
+{
+    (void)arg;
+    for (uint32_t i = 0; i < 12; i++) {
+        leat_time when;
+
+        leat_sim_compute(5 * LEAT_MSEC + (leat_time)leat_sim_choose(2000) * LEAT_USEC);
+        when = leat_after((leat_time)leat_sim_choose(3) * 50 * LEAT_USEC);
+        leat_sim_expect(leat_sleep_until(when) == 0);
+        leat_sim_expect(leat_now() >= when);
+    }
+    ended++;
+    return 0;
+}
+
+/* A clock that is slow to read makes the two meet more often; each access is a point. */
+SCENARIO_OF(timers_set_beside_a_relief, .seeds = 200, .with = "tick=20000,fine=1,interval=2")
+{
+    ended = 0;
+    LEAT_SCOPE(scope);
+    for (uint32_t i = 0; i < 3; i++)
+        leat_sim_expect(leat_spawn(&scope, computes_and_naps, NULL) == 0);
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+    leat_sim_expect(ended == 3);
+}
