@@ -161,7 +161,7 @@ static int comes_to_the_meeting(void *arg)
     return 0;
 }
 
-SCENARIO_OF(sentinels_with_work, .seeds = 200, .with = "strategy=0,interval=2,tick=50,watch=0")
+SCENARIO_OF(sentinels_with_work, .seeds = 200, .with = "tick=50,watch=0")
 {
     uint32_t workers = worker_count(), count = 1 + leat_sim_choose(4);
     uint32_t computing = workers > 2 ? 1 + leat_sim_choose(workers - 2) : 0;
@@ -209,10 +209,8 @@ static int calls_and_hogs(void *arg)
     return 0;
 }
 
-SCENARIO_OF(a_slot_behind_a_hog, .seeds = 200, .with = "strategy=0,interval=2,tick=50,watch=1")
+static void call_behind_a_hog(uint32_t computing)
 {
-    uint32_t workers = worker_count();
-    uint32_t computing = workers > 2 ? leat_sim_choose(workers - 1) : 0;
     LEAT_SCOPE(scope);
 
     ended = 0;
@@ -226,8 +224,22 @@ SCENARIO_OF(a_slot_behind_a_hog, .seeds = 200, .with = "strategy=0,interval=2,ti
     leat_sim_expect(leat_spawn(&scope, calls_and_hogs, NULL) == 0);
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(ended == 1);
-    if (workers > computing + 1)
+    if (worker_count() > computing + 1)
         leat_sim_expect(longest < patience(1, 2));
+}
+
+/* All others sleep. */
+SCENARIO_OF(a_slot_behind_the_only_hog, .seeds = 200, .with = "tick=50,watch=0")
+{
+    call_behind_a_hog(0);
+}
+
+/* Who else awakes may take the only one who was asked to look; then the watching thread asks. */
+SCENARIO_OF(a_slot_behind_a_hog, .seeds = 200, .with = "tick=50,watch=1")
+{
+    uint32_t workers = worker_count();
+
+    call_behind_a_hog(workers > 2 ? leat_sim_choose(workers - 1) : 0);
 }
 
 /* ---- pinned tasks stay where they are ---- */

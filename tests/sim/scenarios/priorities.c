@@ -121,3 +121,44 @@ SCENARIO(classes_alone)
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(ended == count);
 }
+
+/* ---- from a plain thread, while the workers go to sleep ---- */
+
+static struct leat_scope shop;
+static struct leat_event served;
+
+static int serves(void *arg)
+{
+    (void)arg;
+    ended++;
+    leat_event_set(&served);
+    return 0;
+}
+
+static int orders_from_outside(void *arg)
+{
+    uint32_t count = (uint32_t)(uintptr_t)arg;
+
+    for (uint32_t i = 0; i < count; i++) {
+        const struct leat_task_options *how = &kinds[leat_sim_choose(PINNED)];
+
+        leat_event_clear(&served);
+        leat_sim_expect(leat_spawn_opt(&shop, serves, NULL, how) == 0);
+        leat_sim_expect(leat_event_wait(&served) == 0);
+        for (uint32_t k = leat_sim_choose(100); k > 0; k--)
+            leat_sim_point();
+    }
+    return 0;
+}
+
+SCENARIO(classes_from_outside)
+{
+    uint32_t count = 1 + leat_sim_size() / 2;
+
+    ended = 0;
+    memset(&served, 0, sizeof served);
+    leat_sim_expect(leat_scope_open(&shop, LEAT_SCOPE_OPTIONS(.on_error = LEAT_COLLECT)) == 0);
+    leat_sim_expect(leat_blocking(orders_from_outside, (void *)(uintptr_t)count) == 0);
+    leat_sim_expect(leat_scope_close(&shop) == 0);
+    leat_sim_expect(ended == count);
+}
