@@ -371,27 +371,45 @@ static int sends_to_one_who_polls(void *arg)
     return 0;
 }
 
-SCENARIO(polls)
+static int sends_from_a_thread(void *arg)
+{
+    return leat_blocking(sends_to_one_who_polls, arg);
+}
+
+static void poll_some_times(bool few)
 {
     struct leat_chan_options options = { .size = sizeof options, .capacity = POLLED };
+    uint32_t got;
+    LEAT_SCOPE(scope);
 
-    for (uint32_t i = rounds_of_this_seed(); i > 0; i--) {
-        uint32_t got;
-        LEAT_SCOPE(scope);
+    leat_sim_expect(leat_chan_create(&narrow.chan, sizeof got, &options) == 0);
+    leat_sim_expect(leat_spawn(&scope, few ? sends_from_a_thread : sends_to_one_who_polls, NULL) ==
+                    0);
+    leat_yield();
+    for (uint32_t wanted = 0; wanted < POLLED; wanted++) {
+        int err = -EAGAIN;
 
-        leat_sim_expect(leat_chan_create(&narrow.chan, sizeof got, &options) == 0);
-        leat_sim_expect(leat_spawn(&scope, sends_to_one_who_polls, NULL) == 0);
-        leat_yield();
-        for (uint32_t wanted = 0; wanted < POLLED; wanted++) {
-            int err = -EAGAIN;
-
-            for (uint32_t tries = leat_sim_choose(64); tries > 0 && err == -EAGAIN; tries--)
-                err = leat_chan_try_recv(narrow.chan, &got);
-            if (err)
-                err = leat_chan_recv(narrow.chan, &got);
-            leat_sim_expect(err == 0 && got == wanted);
-        }
-        leat_sim_expect(leat_scope_join(&scope) == 0);
-        leat_chan_free(narrow.chan);
+        for (uint32_t tries = few ? 4 + leat_sim_choose(8) : leat_sim_choose(64);
+             tries > 0 && err == -EAGAIN; tries--)
+            err = leat_chan_try_recv(narrow.chan, &got);
+        if (err)
+            err = leat_chan_recv(narrow.chan, &got);
+        leat_sim_expect(err == 0 && got == wanted);
     }
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+    leat_chan_free(narrow.chan);
+}
+
+SCENARIO(polls)
+{
+    for (uint32_t i = rounds_of_this_seed(); i > 0; i--)
+        poll_some_times(false);
+}
+
+/* About as often as it takes to have it, so that it is the wait that gets it; the sender is a plain
+ * thread, which runs beside us from the beginning. */
+SCENARIO(polls_before_it_sleeps)
+{
+    for (uint32_t i = ROUNDS_MAX; i > 0; i--)
+        poll_some_times(true);
 }
