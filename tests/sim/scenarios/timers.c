@@ -71,3 +71,54 @@ SCENARIO(limits)
         leat_sim_expect(leat_spawn(&scope, waits, NULL) == 0);
     leat_sim_expect(leat_scope_join(&scope) == 0);
 }
+
+/* ---- most of those that are due at one instant have been cancelled from another worker ---- */
+
+#define MANY 300
+#define FEW  3
+
+static struct leat_scope given_up;
+static leat_time moment;
+
+static int sleeps_till_the_moment(void *arg)
+{
+    int err = leat_sleep_until(moment);
+
+    leat_sim_expect(err == 0 || (err == -ECANCELED && !arg));
+    if (arg) {
+        leat_sim_expect(leat_now() < moment + LEAT_SEC);
+        awake++;
+    }
+    return 0;
+}
+
+static int gives_up(void *arg)
+{
+    (void)arg;
+    leat_sim_compute(3 * LEAT_MSEC);
+    leat_sim_expect(leat_sleep_until(moment - (leat_time)leat_sim_choose(6) * 32 * LEAT_USEC) ==
+                    0);
+    leat_scope_cancel(&given_up);
+    return 0;
+}
+
+SCENARIO_OF(timers_of_the_given_up, .seeds = 200, .with = "watch=0")
+{
+    bool first = leat_sim_choose(2);
+    LEAT_SCOPE(scope);
+
+    awake = 0;
+    moment = leat_now() + 100 * LEAT_MSEC;
+    leat_sim_expect(leat_scope_open(&given_up, LEAT_SCOPE_OPTIONS(.on_error = LEAT_COLLECT)) == 0);
+    leat_sim_expect(leat_spawn(&scope, gives_up, NULL) == 0);
+    leat_sim_compute(10 * LEAT_MSEC); /* elsewhere, if there is another worker */
+    for (uint32_t i = 0; i < MANY + FEW; i++) {
+        bool stays = first ? i < FEW : i >= MANY;
+
+        leat_sim_expect(leat_spawn(stays ? &scope : &given_up, sleeps_till_the_moment,
+                                   stays ? &moment : NULL) == 0);
+    }
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+    leat_sim_expect(awake == FEW);
+    (void)leat_scope_close(&given_up);
+}
