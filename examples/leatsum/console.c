@@ -88,19 +88,21 @@ int console_flush(struct console *console)
 
 int console_put(struct console *console, const char *data, size_t bytes)
 {
-    while (bytes > 0) {
+    /* Room first: a line whose flush was cancelled is not there, rather than in part. */
+    int err = bytes > CONSOLE_BUFFER - console->used ? console_flush(console) : 0;
+
+    while (err == 0 && bytes > 0) {
         size_t room = CONSOLE_BUFFER - console->used;
         size_t step = bytes < room ? bytes : room;
-        int    err;
 
         memcpy(console->buffer + console->used, data, step);
         console->used += step;
         data += step;
         bytes -= step;
-        if (console->used == CONSOLE_BUFFER && (err = console_flush(console)) < 0)
-            return err;
+        if (bytes > 0) /* it is longer than the buffer */
+            err = console_flush(console);
     }
-    return console->out_err;
+    return err < 0 ? err : console->out_err;
 }
 
 int console_say(struct console *console, const char *format, ...)

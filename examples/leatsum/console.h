@@ -27,7 +27,8 @@ int  console_open(struct console *console);
 void console_close(struct console *console);
 
 /* Append to standard output, which is written when the buffer is full or flushed.
- * Returns 0, the error that standard output has failed with, or -ECANCELED. */
+ * Returns 0, the error that standard output has failed with, or -ECANCELED: nothing of what fits
+ * the buffer was appended. */
 int console_put(struct console *console, const char *data, size_t bytes);
 int console_flush(struct console *console);
 

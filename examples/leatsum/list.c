@@ -198,7 +198,8 @@ int list_print(struct pipeline *pipeline, void *arg, const struct batch *batch,
     struct console       *console = pipeline->console;
     struct list          *list = arg;
     const char           *name = item_name(batch, item);
-    int                   err;
+    bool                  differs;
+    int                   err = 0;
 
     if (item->kind == ITEM_BADLINE) {
         list->lines_bad++;
@@ -214,14 +215,16 @@ int list_print(struct pipeline *pipeline, void *arg, const struct batch *batch,
             err = print_verdict(console, name, "FAILED open or read");
         return err;
     }
+    differs = memcmp(item->digest, item->expected, HASH_BYTES) != 0;
+    if (!options->status && (differs || !options->quiet))
+        err = print_verdict(console, name, differs ? "FAILED" : "OK");
+    if (err < 0)
+        return err;
     list->files++;
     list->bytes += item->bytes;
-    if (memcmp(item->digest, item->expected, HASH_BYTES) != 0) {
-        list->differing++;
-        return options->status ? 0 : print_verdict(console, name, "FAILED");
-    }
-    list->matching++;
-    return options->status || options->quiet ? 0 : print_verdict(console, name, "OK");
+    list->differing += differs;
+    list->matching += !differs;
+    return 0;
 }
 
 static int warn_of(struct console *console, uint64_t count, const char *one, const char *many)

@@ -174,9 +174,6 @@ int tree_print(struct pipeline *pipeline, void *arg, const struct batch *batch,
         tree->failures++;
         return console_say_name(pipeline->console, name, item_problem(item));
     }
-    tree->files++;
-    tree->bytes += item->bytes;
-
     if (2 * name_bytes + 2 * HASH_BYTES + 8 > sizeof small) {
         line = malloc(2 * name_bytes + 2 * HASH_BYTES + 8);
         if (line == NULL)
@@ -193,5 +190,7 @@ int tree_print(struct pipeline *pipeline, void *arg, const struct batch *batch,
     err = console_put(pipeline->console, line, (size_t)(end - line));
     if (line != small)
         free(line);
+    tree->files += err == 0;
+    tree->bytes += err == 0 ? item->bytes : 0;
     return err;
 }

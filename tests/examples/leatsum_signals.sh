@@ -86,4 +86,15 @@ status "waiting for input" 130 $code
 OUT=stuck shoot 0.5 INT "$leatsum" tree
 status "waiting for a reader" 130 $code
 [ $((SECONDS - begin)) -le $((10 * slowdown)) ] || fail "waiting: it took its time"
+
+# For a reader that comes after the signal, with the pipe and our buffer full.
+mkfifo late
+sed p expected.txt > twice.txt
+{ sleep 1; cat; } < late > out &
+OUT=late shoot 0.7 INT "$leatsum" tree tree
+wait $!
+status "a late reader" 130 $code
+head -n "$(wc -l < out)" twice.txt | cmp -s - out || fail "a late reader: wrong lines"
+grep -q "^leatsum: interrupted: $(wc -l < out) files are done$" err ||
+    fail "a late reader: $(wc -l < out) lines, and it says $(cat err)"
 finish
