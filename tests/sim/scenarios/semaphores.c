@@ -146,6 +146,75 @@ SCENARIO(semaphore_with_limits)
     leat_sim_expect(leat_semaphore_available(&semaphore) == permits);
 }
 
+/* ---- as one case of several ---- */
+
+static int visits_by_select(void *arg)
+{
+    (void)arg;
+    for (uint32_t i = 0; i < 1 + leat_sim_size() / 10; i++) {
+        uint32_t want = leat_sim_choose(2) ? 1 : 1 + leat_sim_choose(permits);
+        leat_time patience = leat_sim_choose(2) ? LONG : draw_limit();
+        int index = leat_select(LEAT_ACQUIRE(&semaphore, want), LEAT_AFTER(patience));
+
+        leat_sim_expect(index == 0 || (index == 1 && patience < LONG));
+        if (index != 0)
+            continue;
+        inside += want;
+        leat_sim_expect(inside <= permits);
+        dwell();
+        inside -= want;
+        leat_semaphore_release(&semaphore, want);
+    }
+    return 0;
+}
+
+SCENARIO(permits_in_selects)
+{
+    permits = leat_sim_capacity();
+    inside = 0;
+    leat_semaphore_init(&semaphore, permits);
+    {
+        LEAT_SCOPE(scope);
+        for (uint32_t i = 0; i < 2 + leat_sim_size(); i++)
+            leat_sim_expect(leat_spawn(&scope, visits_by_select, NULL) == 0);
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+    }
+    leat_sim_expect(inside == 0);
+    leat_sim_expect(leat_semaphore_available(&semaphore) == permits);
+}
+
+/* Nobody gives anything back before they have all been there. */
+static int wants_two_and_gives_up(void *arg)
+{
+    leat_time patience = (leat_time)leat_sim_choose(300) * LEAT_USEC;
+
+    (void)arg;
+    leat_sim_expect(leat_select(LEAT_ACQUIRE(&semaphore, 2), LEAT_AFTER(patience)) == 1);
+    return 0;
+}
+
+static int wants_one(void *arg)
+{
+    (void)arg;
+    leat_sim_expect(leat_semaphore_acquire(&semaphore, 1) == 0);
+    leat_semaphore_release(&semaphore, 1);
+    return 0;
+}
+
+SCENARIO(permits_behind_a_select_that_gives_up)
+{
+    leat_semaphore_init(&semaphore, 2);
+    leat_sim_expect(leat_semaphore_acquire(&semaphore, 1) == 0);
+    {
+        LEAT_SCOPE(scope);
+        leat_sim_expect(leat_spawn(&scope, wants_two_and_gives_up, NULL) == 0);
+        for (uint32_t i = 0; i < 1 + leat_sim_choose(3); i++)
+            leat_sim_expect(leat_spawn(&scope, wants_one, NULL) == 0);
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+    }
+    leat_sim_expect(leat_semaphore_available(&semaphore) == 1);
+}
+
 /* ---- a mutex and a condition: a queue of tokens ---- */
 
 static struct {
