@@ -157,7 +157,8 @@ static void end_read(bool by_cancel)
         expect_err(reader.result, -ECANCELED);
     else
         expect(reader.result == 0 || reader.result == -ECANCELED);
-    expect_le(reader.sleeps, 6);
+    if (!TEST_EMULATED) /* whose own sleeps are counted, too */
+        expect_le(reader.sleeps, 6);
     leat_close_stream(pair[0]);
     leat_close_stream(pair[1]);
 }
