@@ -434,5 +434,5 @@ static int procs_calls(void)
 
 LEAT_TEST(R5, a_process_pool_fails_to_open_or_works)
 {
-    failing_sweep("procs", procs_calls, 2, 20);
+    failing_sweep("procs", procs_calls, 4, 20);
 }
