@@ -3,6 +3,7 @@
 #include "sim/campaign.h"
 
 #include "sim/core.h"
+#include "sim/faults.h"
 #include "sim/override.h"
 
 #include <leat/error.h>
@@ -245,16 +246,6 @@ static int run_child(const struct leat__sim_job *job, uint64_t first, uint64_t c
     return 0;
 }
 
-static void count_faults(void)
-{
-    void *table = leat__sim_drawn ? NULL
-                                  : mmap(NULL, LEAT__SIM_DRAWN_MAX * sizeof *leat__sim_drawn,
-                                         PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-    if (table && table != MAP_FAILED)
-        leat__sim_drawn = table;
-}
-
 int leat__sim_seeds(const struct leat__sim_job *job, uint64_t first, uint64_t count,
                     const char *with, bool faults, bool here, struct leat_sim_report *report)
 {
@@ -264,7 +255,7 @@ int leat__sim_seeds(const struct leat__sim_job *job, uint64_t first, uint64_t co
 
     if (shared == MAP_FAILED)
         return -ENOMEM;
-    count_faults();
+    leat__sim_faults_count();
     shared->report = *report;
     if (here) {
         shared->report.result = run_here(job, first, count, with, faults, shared);

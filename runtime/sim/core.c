@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clamp.h"
 #include "platform/stack.h"
+#include "sim/faults.h"
 #include "sim/process.h"
 #include "sim/reactor.h"
 
@@ -281,7 +282,7 @@ void leat__sim_decide(void)
         return;
     }
     if (leat__sim_fault(S.config.stall)) {
-        leat__sim_note("fault: stall", S.me ? S.me->id : 0);
+        leat__sim_wrong(LEAT__SIM_THREAD, LEAT__WAY_STALL, S.me->id);
         leat_time until = S.now + (leat_time)leat__sim_choose(STALL_NS_MAX);
 
         (void)leat__sim_block(&S.config.stall, until, leat__sim_stalled, false);
@@ -305,7 +306,7 @@ int leat__sim_block(const void *on, leat_time deadline, const char *what, bool s
 
     leat__check(me != NULL, "an event of the simulation must not block");
     if (spurious && leat__sim_fault(S.config.spurious)) {
-        leat__sim_note("fault: spurious wake", me->id);
+        leat__sim_wrong(LEAT__SIM_THREAD, LEAT__WAY_SPURIOUS, me->id);
         leat__sim_yield();
         return 0;
     }
@@ -366,7 +367,7 @@ int leat__sim_thread_start(struct leat__vthread **ret, const char *name, void (*
     while (id < S.thread_count && S.threads[id])
         id++;
     if (id == LEAT__SIM_THREADS_MAX || leat__sim_fault(S.config.no_thread)) {
-        leat__sim_note("fault: no thread", id);
+        leat__sim_wrong(LEAT__SIM_THREAD, EAGAIN, id);
         return -EAGAIN;
     }
     vthread = aligned_alloc(alignof(struct leat__vthread), sizeof *vthread);

@@ -2,6 +2,7 @@
 /* What the runtime calls of the C library, under the names of runtime_names.h: giving way, locks
  * (whose holder may be a virtual thread that does not run now), and memory, which runs out by the
  * seed. */
+#include "sim/faults.h"
 #include "sim/process.h"
 #include "sim/process_calls.h"
 
@@ -53,7 +54,7 @@ static bool runs_out(void)
 {
     if (!leat__sim_on || !leat__sim_fault(leat__sim_config()->no_memory))
         return false;
-    leat__sim_note("fault: no memory", 0);
+    leat__sim_wrong(LEAT__SIM_MEMORY, ENOMEM, 0);
     errno = ENOMEM;
     return true;
 }

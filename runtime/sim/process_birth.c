@@ -85,12 +85,14 @@ static void strike(void *arg)
 static void draw_fate(const struct leat__process *process, uint32_t rate, uint32_t fates)
 {
     leat_time delay;
+    uint32_t fate;
 
     if (!leat__sim_fault(rate))
         return;
+    fate = leat__sim_choose(fates);
     delay = (leat_time)leat__sim_choose(leat__sim_choose(2) ? (uint32_t)FATE_NS_MAX : 20000);
-    leat__sim_note("fault: fate", (uint64_t)delay);
-    leat__sim_at(leat__sim_now() + delay, strike, pack(process, leat__sim_choose(fates)));
+    leat__sim_wrong(LEAT__SIM_PROCESS, LEAT__WAY_KILLED + (int)fate, (uint64_t)delay);
+    leat__sim_at(leat__sim_now() + delay, strike, pack(process, fate));
 }
 
 /* ---- a worker ---- */
@@ -139,6 +141,8 @@ pid_t leat__worker_fork(const struct leat__limits *limits, const int fds[LEAT__P
     }
     child->heap = birth; /* it may be killed before it has read any of it */
     child->deaf = leat__sim_fault(leat__sim_config()->death);
+    if (child->deaf)
+        leat__sim_wrong(LEAT__SIM_PROCESS, LEAT__WAY_DEAF, 0);
     if (give_descriptors(child, birth, fds) != 0)
         leat__sim_process_strike(child, SIGKILL); /* it would have died of their want */
     return child->pid;
@@ -147,6 +151,8 @@ pid_t leat__worker_fork(const struct leat__limits *limits, const int fds[LEAT__P
 void leat__worker_confine(struct leat__proc_self *self, const struct leat__limits *limits,
                           const int fds[LEAT__PROCS_FDS], int zygote)
 {
+    bool unfit;
+
     if (!leat__sim_on) {
         leat__kernel_worker_confine(self, limits, fds, zygote);
         return;
@@ -156,7 +162,10 @@ void leat__worker_confine(struct leat__proc_self *self, const struct leat__limit
     self->cpu_ns = limits->cpu_ns;
     self->ring = leat__sim_mmap(NULL, sizeof *self->ring, PROT_READ | PROT_WRITE, MAP_SHARED,
                                 fds[LEAT__PROCS_RING], 0);
-    if (self->ring == MAP_FAILED || leat__sim_fault(leat__sim_config()->death / 2))
+    unfit = leat__sim_fault(leat__sim_config()->death / 2);
+    if (unfit)
+        leat__sim_wrong(LEAT__SIM_PROCESS, LEAT__WAY_UNFIT, 0);
+    if (unfit || self->ring == MAP_FAILED)
         leat__sim_exit(LEAT__WORKER_SETUP_FAILED);
     (void)leat__world_close(fds[LEAT__PROCS_RING]);
     leat__sim_process()->ring = self->ring;

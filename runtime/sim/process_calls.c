@@ -21,11 +21,6 @@ static int outcome(int result)
     return -1;
 }
 
-static bool fails(uint32_t rate, const char *what)
-{
-    return leat__world_is_chosen(1, what) || leat__sim_fault(rate);
-}
-
 /* The machine of leat__cpus_probe. */
 int leat__sim_sched_getaffinity(pid_t pid, size_t bytes, cpu_set_t *ret)
 {
@@ -48,25 +43,26 @@ static struct leat__world_memory *memory_at(int fd)
 
 int leat__sim_memfd_create(const char *name, unsigned flags)
 {
+    int err;
+
     if (!leat__sim_on)
         return memfd_create(name, flags);
-    return outcome(fails(leat__sim_config()->io_error, "memfd_create gave EMFILE")
-                       ? -EMFILE
-                       : leat__world_memory_new());
+    err = leat__world_wrong(LEAT__SIM_DESCRIPTOR, 0, leat__sim_config()->io_error, "memfd_create");
+    return outcome(err ? err : leat__world_memory_new());
 }
 
 int leat__sim_ftruncate(int fd, off_t bytes)
 {
     struct leat__world_memory *memory;
+    int err;
 
     if (!leat__sim_on)
         return ftruncate(fd, bytes);
     memory = memory_at(fd);
     if (!memory)
         return outcome(-EINVAL);
-    return outcome(fails(leat__sim_config()->no_memory, "ftruncate gave ENOMEM")
-                       ? -ENOMEM
-                       : leat__world_memory_resize(memory, (size_t)bytes));
+    err = leat__world_wrong(LEAT__SIM_MAPPING, 0, leat__sim_config()->no_memory, "ftruncate");
+    return outcome(err ? err : leat__world_memory_resize(memory, (size_t)bytes));
 }
 
 void *leat__sim_mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offset)
@@ -78,9 +74,9 @@ void *leat__sim_mmap(void *at, size_t bytes, int protection, int flags, int fd, 
         return mmap(at, bytes, protection, flags, fd, offset);
     memory = memory_at(fd);
     if (memory)
-        err = fails(leat__sim_config()->no_memory, "mmap gave ENOMEM")
-                  ? -ENOMEM
-                  : leat__world_map(&at, memory, bytes, protection, flags);
+        err = leat__world_wrong(LEAT__SIM_MAPPING, 0, leat__sim_config()->no_memory, "mmap");
+    if (memory && !err)
+        err = leat__world_map(&at, memory, bytes, protection, flags);
     return outcome(err) == 0 ? at : MAP_FAILED;
 }
 
@@ -126,7 +122,7 @@ ssize_t leat__sim_sendmsg(int fd, const struct msghdr *message, int flags)
 {
     const struct cmsghdr *header;
     struct leat__world_socket *socket;
-    int fds[LEAT__WORLD_PASSED_MAX];
+    int fds[LEAT__WORLD_PASSED_MAX], err;
     size_t count = 0;
 
     if (!leat__sim_on)
@@ -135,8 +131,9 @@ ssize_t leat__sim_sendmsg(int fd, const struct msghdr *message, int flags)
     socket = socket_at(fd);
     if (!socket)
         return outcome(-ENOTSOCK);
-    if (fails(leat__sim_config()->io_error, "sendmsg gave ENOBUFS or EAGAIN"))
-        return outcome(leat__sim_choose(2) ? -ENOBUFS : -EAGAIN);
+    err = leat__world_wrong(LEAT__SIM_MESSAGE, 0, leat__sim_config()->io_error, "sendmsg");
+    if (err)
+        return outcome(err);
     header = message->msg_controllen > 0 ? CMSG_FIRSTHDR(message) : NULL;
     if (header) {
         count = (header->cmsg_len - CMSG_LEN(0)) / sizeof fds[0];

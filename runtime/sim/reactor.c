@@ -8,6 +8,7 @@
 #include "reactor/call.h"
 #include "sched/sched.h"
 #include "sim/core.h"
+#include "sim/faults.h"
 #include "sim/kernel.h"
 #include "sim/sim.h"
 
@@ -71,9 +72,13 @@ static struct leat__list *take_one(struct leat__list *list)
         count++;
     }
     if (count > 1 && leat__sim_fault(leat__sim_config()->reorder)) {
-        leat__sim_note("fault: reorder", count);
         for (uint32_t skip = leat__sim_choose(count); skip > 0; skip--)
             node = node->next;
+        if (node != list->next) {
+            struct leat__op *op = leat__list_entry(node, struct leat__op, node);
+
+            leat__sim_wrong((enum leat__sim_call)op->code, LEAT__WAY_REORDER, count);
+        }
     }
     leat__list_remove(node);
     return node;

@@ -153,18 +153,8 @@ void leat__sim_yield(void);
  * Outside of a simulation it prints the sentence and aborts. */
 _Noreturn void leat__sim_fail(const char *format, ...) __attribute__((format(printf, 1, 2), cold));
 
-/* Put a word of the room's own into the trace: `what` is a constant. What begins with "fault: " is
- * counted. */
+/* Put a word of the room's own into the trace: `what` is a constant. (Faults: faults.h.) */
 void leat__sim_note(const char *what, uint64_t number);
-
-/* The faults so far, of all simulations of this process and of its children: shared memory, the
- * unused ones all zero; NULL: nobody counts. */
-#define LEAT__SIM_DRAWN_MAX 64
-struct leat__sim_drawn {
-    char     fault[24];
-    uint64_t number, count; /* number: errno, of "error" */
-};
-extern struct leat__sim_drawn *leat__sim_drawn;
 
 /* ---- virtual threads, for this room ---- */
 

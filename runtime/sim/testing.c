@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The public half, for programs under test: see leat/testing.h. */
 #include "sim/campaign.h"
+#include "sim/faults.h"
 #include "sim/override.h"
 
 #include "base/clamp.h"
@@ -220,7 +221,7 @@ int leat_sim_test_run(const struct leat_sim_test *test, bool (*failed)(void))
 
 struct wanted {
     uint64_t seeds, seed;
-    bool     hashes, hunt, list, as_found;
+    bool     hashes, hunt, list, as_found, faults;
     char   **names;
     int      count;
 };
@@ -296,6 +297,8 @@ static bool parse(struct wanted *wanted, int argc, char **argv)
             wanted->hunt = true;
         else if (strcmp(argv[i], "--list") == 0)
             wanted->list = true;
+        else if (strcmp(argv[i], "--faults") == 0)
+            wanted->faults = true;
         else if (strcmp(argv[i], "--as-found") == 0)
             wanted->as_found = true;
         else if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc)
@@ -310,25 +313,6 @@ static bool parse(struct wanted *wanted, int argc, char **argv)
     return true;
 }
 
-/* `faults late=12 error-104=3 ..`, each that was drawn. */
-static void print_faults(void)
-{
-    const struct leat__sim_drawn *at = leat__sim_drawn;
-
-    if (!at || !at->fault[0])
-        return;
-    printf("faults");
-    for (; at < leat__sim_drawn + LEAT__SIM_DRAWN_MAX && at->fault[0]; at++) {
-        putchar(' ');
-        for (const char *c = at->fault; *c; c++)
-            putchar(*c == ' ' ? '-' : *c);
-        if (at->number)
-            printf("-%" PRIu64, at->number);
-        printf("=%" PRIu64, at->count);
-    }
-    putchar('\n');
-}
-
 int leat_sim_main(int argc, char **argv)
 {
     static struct leat_sim_report report;
@@ -337,8 +321,8 @@ int leat_sim_main(int argc, char **argv)
 
     if (!parse(&wanted, argc, argv)) {
         fprintf(stderr,
-                "usage: %s [--seeds N] [--seed N] [--as-found] [--hashes] [--hunt] [--list] "
-                "[NAME...]\n",
+                "usage: %s [--seeds N] [--seed N] [--as-found] [--faults] [--hashes] [--hunt] "
+                "[--list] [NAME...]\n",
                 program_invocation_short_name);
         return 2;
     }
@@ -379,7 +363,7 @@ int leat_sim_main(int argc, char **argv)
                 program_invocation_short_name);
         return 2;
     }
-    print_faults();
+    leat__sim_faults_print(wanted.faults);
     if (!wanted.list && !wanted.hashes)
         printf("sim seeds=%" PRIu64 " fail=%" PRIu64 " truncated=0 points=%" PRIu64 "\n", seeds,
                failed, points);

@@ -32,37 +32,10 @@ void leat__sim_trace(const char *what, uint64_t number)
         (struct leat__sim_line){ S.points, S.now, what, number, S.me ? S.me->id : UINT32_MAX };
 }
 
-struct leat__sim_drawn *leat__sim_drawn;
-
-/* Errors are counted by their number, the others as they are. */
-static void count(const char *fault, uint64_t number)
-{
-    struct leat__sim_drawn *at = leat__sim_drawn;
-    bool error = strcmp(fault, "error") == 0;
-
-    if (!error)
-        number = 0;
-    for (; at && at < leat__sim_drawn + LEAT__SIM_DRAWN_MAX; at++) {
-        if (!at->fault[0]) {
-            strncpy(at->fault, fault, sizeof at->fault - 1);
-            at->number = number;
-        }
-        if (strcmp(at->fault, fault) == 0 && at->number == number) {
-            at->count++;
-            return;
-        }
-    }
-}
-
 void leat__sim_note(const char *what, uint64_t number)
 {
-    static const char fault[] = "fault: ";
-
-    if (!leat__sim_on)
-        return;
-    leat__sim_trace(what, number);
-    if (strncmp(what, fault, sizeof fault - 1) == 0)
-        count(what + sizeof fault - 1, number);
+    if (leat__sim_on)
+        leat__sim_trace(what, number);
 }
 
 __attribute__((format(printf, 1, 2))) static void put(const char *format, ...)

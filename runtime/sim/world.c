@@ -190,13 +190,13 @@ static void unpoison(struct held *held)
 
 static void serve(void *arg);
 
-static leat_time latency(uint32_t rate, const char *late)
+static leat_time latency(const struct leat__op *op, uint32_t rate, enum leat__sim_way late)
 {
     leat_time delay = (leat_time)leat__sim_choose((uint32_t)SOON_NS);
 
     if (leat__sim_fault(rate)) {
         delay = (leat_time)leat__sim_choose((uint32_t)(LATE_NS / LEAT_USEC)) * LEAT_USEC;
-        leat__sim_note(late, (uint64_t)delay);
+        leat__sim_wrong((enum leat__sim_call)op->code, late, (uint64_t)delay);
     }
     return delay;
 }
@@ -207,9 +207,9 @@ static void try_soon(struct held *held)
 
     /* After a cancel both are late: what was cancelled, and the word that it was. */
     if (held->cancelled && rate > 0)
-        held->due = leat__sim_now() + latency(BOTH_LATE, "fault: both late");
+        held->due = leat__sim_now() + latency(&held->copy, BOTH_LATE, LEAT__WAY_BOTH_LATE);
     else
-        held->due = leat__sim_now() + latency(rate, "fault: late");
+        held->due = leat__sim_now() + latency(&held->copy, rate, LEAT__WAY_LATE);
     leat__sim_at(held->due, serve, NULL);
 }
 
@@ -323,12 +323,16 @@ int leat__sim_world_take(struct leat__op *op)
     bool is_file_op = leat__op_is_on_file(op);
     struct leat__world_open *open = leat__world_open_at(op->fd);
     struct held *held;
+    int err;
 
     if (config()->personality == LEAT__SIM_IS_READY) {
         if (op->fd < 0 || (!open && !leat__world_is_real(op)))
             return -EBADF;
         if (leat__world_is_real(op) || open->kind == LEAT__WORLD_OPEN_NODE)
             return -EPERM;
+        err = leat__world_wrong(LEAT__SIM_WATCH, 0, config()->io_error / 2, "epoll_ctl");
+        if (err)
+            return err;
     }
     leat__check(!held_of(op), "an operation is taken once");
     held = leat__world_alloc(NULL, sizeof *held);
@@ -359,8 +363,9 @@ void leat__sim_world_cancel(struct leat__op *op)
         return;
     }
     held->target_wins = leat__sim_choose(2) > 0;
-    leat__sim_note(held->target_wins ? "fault: target wins" : "fault: cancel wins",
-                   (uint64_t)op->fd);
+    leat__sim_wrong((enum leat__sim_call)op->code,
+                    held->target_wins ? LEAT__WAY_TARGET_WINS : LEAT__WAY_CANCEL_WINS,
+                    (uint64_t)op->fd);
     try_soon(held);
 }
 
@@ -369,7 +374,7 @@ int leat__sim_world_perform(struct leat__op *op)
     if (leat__world_is_real(op))
         return leat__world_make_real(op);
     for (;;) {
-        leat_time until = leat__sim_now() + latency(config()->io_late, "fault: late");
+        leat_time until = leat__sim_now() + latency(op, config()->io_late, LEAT__WAY_LATE);
         int result;
 
         while (leat__sim_now() < until)

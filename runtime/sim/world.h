@@ -23,6 +23,7 @@
 #define LEAT_SIM_WORLD_H
 
 #include "reactor/op.h"
+#include "sim/faults.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -163,8 +164,9 @@ void leat__world_changed(void);
  * -EAGAIN: not now. */
 int leat__world_try(struct leat__world_open *open, struct leat__op *op);
 
-/* For calls that are no operations: is this one to fail, of so many ways? Counts it. */
-bool leat__world_is_chosen(uint32_t ways, const char *what);
+/* For calls that are no operations: does this one go wrong? Returns 0, or how: -errno, or a way
+ * that stands among the call's errors. */
+int leat__world_wrong(enum leat__sim_call call, unsigned of, uint32_t rate, const char *what);
 
 /* Of a descriptor of the real world: only what never waits is made, by the kernel. */
 bool leat__world_is_real(const struct leat__op *op);

@@ -32,15 +32,14 @@ static struct leat__world_socket *socket_at(int fd)
     return open && open->kind == LEAT__WORLD_OPEN_SOCKET ? open->socket : NULL;
 }
 
-/* A descriptor that is to be had anew: the process may be out of them. */
-static bool is_out_of_descriptors(void)
+/* A descriptor that is to be had anew: the process, or the system, may be out of them. */
+static bool is_out_of_descriptors(unsigned of, const char *what)
 {
-    if (!leat__world_is_chosen(1, "no descriptor was to be had: EMFILE") &&
-        !leat__sim_fault(leat__sim_config()->io_error))
-        return false;
-    leat__sim_note("fault: no descriptor", 0);
-    errno = EMFILE;
-    return true;
+    int err = leat__world_wrong(LEAT__SIM_DESCRIPTOR, of, leat__sim_config()->io_error, what);
+
+    if (err)
+        errno = -err;
+    return err != 0;
 }
 
 /* ---- sockets ---- */
@@ -49,7 +48,7 @@ int leat__sim_socket(int family, int type, int protocol)
 {
     if (!leat__sim_on)
         return socket(family, type, protocol);
-    if (is_out_of_descriptors())
+    if (is_out_of_descriptors(LEAT__OF_SOCKET, "socket"))
         return -1;
     return outcome(leat__world_socket_new(family, type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)));
 }
@@ -151,14 +150,13 @@ int leat__sim_getaddrinfo(const char *host, const char *service, const struct ad
                           struct addrinfo **ret)
 {
     struct addrinfo numeric;
+    int how;
 
     if (!leat__sim_on || (hints && hints->ai_flags & AI_NUMERICHOST))
         return getaddrinfo(host, service, hints, ret);
-    if (leat__world_is_chosen(1, "getaddrinfo gave EAI_AGAIN") ||
-        leat__sim_fault(leat__sim_config()->io_error)) {
-        leat__sim_note("fault: no name", 0);
-        return EAI_AGAIN;
-    }
+    how = leat__world_wrong(LEAT__SIM_NAME, 0, leat__sim_config()->io_error, "getaddrinfo");
+    if (how)
+        return how == LEAT__WAY_FAIL ? EAI_FAIL : EAI_AGAIN;
     if (!host || strcmp(host, "localhost") != 0)
         return EAI_NONAME;
     numeric = hints ? *hints : (struct addrinfo){ 0 };
@@ -255,7 +253,7 @@ int leat__sim_openat(int dir_fd, const char *path, int flags, ...)
     va_end(list);
     if (!leat__sim_on)
         return openat(dir_fd, path, flags, mode);
-    if (is_out_of_descriptors())
+    if (is_out_of_descriptors(0, "openat"))
         return -1;
     return outcome(leat__world_openat(dir_fd, path, flags, mode));
 }
@@ -282,17 +280,16 @@ int leat__sim_fstat(int fd, struct stat *ret)
 ssize_t leat__sim_getdents64(int fd, void *data, size_t bytes)
 {
     struct leat__world_open *open;
+    int err;
 
     if (!leat__sim_on)
         return getdents64(fd, data, bytes);
     open = leat__world_open_at(fd);
     if (!open)
         return outcome(-EBADF);
-    if (leat__world_is_chosen(1, "getdents gave EIO") ||
-        leat__sim_fault(leat__sim_config()->io_error)) {
-        leat__sim_note("fault: error", EIO);
-        return outcome(-EIO);
-    }
+    err = leat__world_wrong(LEAT__SIM_FOLDER, 0, leat__sim_config()->io_error, "getdents");
+    if (err)
+        return outcome(err);
     return outcome((int)leat__world_dents(open, data, bytes));
 }
 

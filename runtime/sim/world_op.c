@@ -127,52 +127,54 @@ static int make(struct leat__world_open *open, struct leat__op *op)
 
 /* ---- faults ---- */
 
-/* Each errno an operation may give at any time, 0 at the end. */
-static const int errors[][8] = {
-    [LEAT__OP_READ] = { EIO, ENOMEM, EINTR },
-    [LEAT__OP_WRITE] = { EIO, ENOSPC, EDQUOT, ENOMEM, EINTR },
-    [LEAT__OP_READ_AT] = { EIO, ENOMEM, EINTR },
-    [LEAT__OP_WRITE_AT] = { EIO, ENOSPC, EDQUOT, EFBIG, ENOMEM, EINTR },
-    [LEAT__OP_OPEN_AT] = { EMFILE, ENFILE, EACCES, EIO, ENOMEM, ENOENT, EINTR },
-    [LEAT__OP_CLOSE] = { EIO, ENOSPC, EDQUOT, EINTR },
-    [LEAT__OP_STAT_AT] = { EACCES, EIO, ENOMEM, ENOENT, EINTR },
-    [LEAT__OP_SYNC] = { EIO, ENOSPC, EDQUOT, EINTR },
-    [LEAT__OP_RECV] = { ECONNRESET, ETIMEDOUT, ENOMEM, ENOBUFS, EHOSTUNREACH, EINTR },
-    [LEAT__OP_SEND] = { ECONNRESET, ETIMEDOUT, ENOMEM, ENOBUFS, EHOSTUNREACH, EPIPE, EINTR },
-    [LEAT__OP_ACCEPT] = { EMFILE, ENFILE, ENOMEM, ENOBUFS, ECONNABORTED, EPROTO, EINTR },
-    [LEAT__OP_CONNECT] = { ECONNREFUSED, ETIMEDOUT, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL,
-                           ENOBUFS },
-    [LEAT__OP_POLL] = { ENOMEM },
-};
+/* Its descriptor's object, and what it is to do with it: leat__sim_object. */
+static unsigned object_of(const struct leat__world_open *open, const struct leat__op *op)
+{
+    unsigned of = 0;
+
+    if (op->code == LEAT__OP_OPEN_AT)
+        return (op->flags & O_CREAT ? LEAT__OF_NEW_FILE : 0u) |
+               ((op->flags & O_ACCMODE) != O_RDONLY ? LEAT__OF_WRITING : 0u);
+    if (open && (open->kind == LEAT__WORLD_OPEN_NODE || open->kind == LEAT__WORLD_OPEN_MEMORY))
+        of = LEAT__OF_DISK;
+    return open && open->kind == LEAT__WORLD_OPEN_SOCKET ? LEAT__OF_SOCKET : of;
+}
 
 /* What the error means to the connection: its other end hears of it. */
 static void break_connection(struct leat__world_socket *socket, int err)
 {
-    if (err == -ECONNRESET || err == -EPIPE) {
+    switch (err) {
+    case -ECONNRESET:
+    case -ECONNABORTED:
+    case -EPIPE:
         leat__world_reset(socket);
         socket->error = 0; /* told by this operation */
-    } else if (err == -ETIMEDOUT || err == -EHOSTUNREACH) {
+        break;
+    case -ETIMEDOUT:
+    case -EHOSTUNREACH:
+    case -ENETUNREACH:
         leat__world_half_open(socket);
+        break;
+    default:
+        break;
     }
 }
 
-static uint32_t error_count(const struct leat__op *op)
+static uint32_t error_count(const struct leat__world_open *open, const struct leat__op *op)
 {
-    uint32_t count = 0;
-
-    while (count < sizeof errors[0] / sizeof errors[0][0] && errors[op->code][count])
-        count++;
-    return count;
+    return leat__sim_error_count((enum leat__sim_call)op->code, object_of(open, op));
 }
 
 static int fail(struct leat__world_open *open, struct leat__op *op, uint32_t which)
 {
-    int err = -errors[op->code][which];
+    enum leat__sim_call call = (enum leat__sim_call)op->code;
+    int err = leat__sim_error(call, object_of(open, op), which);
 
-    leat__sim_note("fault: error", (uint64_t)-err);
+    leat__sim_wrong(call, err, 0);
     if (op->code == LEAT__OP_CLOSE)
         (void)leat__world_close(op->fd); /* as the kernel does: an error, and closed all the same */
-    if (open && open->kind == LEAT__WORLD_OPEN_SOCKET)
+    if (open && open->kind == LEAT__WORLD_OPEN_SOCKET &&
+        (op->code == LEAT__OP_RECV || op->code == LEAT__OP_SEND))
         break_connection(open->socket, err);
     leat__world_changed();
     return err;
@@ -211,7 +213,7 @@ bool leat__world_is_real(const struct leat__op *op)
 
 static void half_open(struct leat__world_open *open, const struct leat__op *op)
 {
-    leat__sim_note("fault: half open", (uint64_t)op->fd);
+    leat__sim_wrong((enum leat__sim_call)op->code, LEAT__WAY_HALF_OPEN, (uint64_t)op->fd);
     leat__world_half_open(open->socket);
 }
 
@@ -227,7 +229,7 @@ static int make_some(struct leat__world_open *open, struct leat__op *op, size_t 
     size_t bytes = op->bytes;
     int result;
 
-    leat__sim_note("fault: short", some);
+    leat__sim_wrong((enum leat__sim_call)op->code, LEAT__WAY_SHORT, some);
     op->bytes = some;
     result = make(open, op);
     op->bytes = bytes;
@@ -239,7 +241,7 @@ static int make_some(struct leat__world_open *open, struct leat__op *op, size_t 
 struct leat__sim_faults leat__sim_faults;
 
 /* Is it this one's turn, and does it have so many ways? */
-bool leat__world_is_chosen(uint32_t ways, const char *what)
+static bool is_chosen(uint32_t ways, const char *what)
 {
     const struct leat__sim_config *config = leat__sim_config();
 
@@ -249,16 +251,6 @@ bool leat__world_is_chosen(uint32_t ways, const char *what)
     snprintf(leat__sim_faults.what, sizeof leat__sim_faults.what, "%s", what);
     return true;
 }
-
-static const char *const names[] = {
-    [LEAT__OP_READ] = "read",       [LEAT__OP_WRITE] = "write",
-    [LEAT__OP_READ_AT] = "pread",   [LEAT__OP_WRITE_AT] = "pwrite",
-    [LEAT__OP_OPEN_AT] = "openat",  [LEAT__OP_CLOSE] = "close",
-    [LEAT__OP_STAT_AT] = "statx",   [LEAT__OP_SYNC] = "fsync",
-    [LEAT__OP_RECV] = "recv",       [LEAT__OP_SEND] = "send",
-    [LEAT__OP_ACCEPT] = "accept",   [LEAT__OP_CONNECT] = "connect",
-    [LEAT__OP_POLL] = "poll",
-};
 
 /* How it failed, behind what it is. */
 __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
@@ -275,14 +267,15 @@ __attribute__((format(printf, 1, 2))) static void say(const char *format, ...)
  * Returns true with *ret when it failed so. */
 static bool chosen_fault(struct leat__world_open *open, struct leat__op *op, int *ret)
 {
-    uint32_t kind = leat__sim_config()->fault_kind, errors_of = error_count(op);
+    uint32_t kind = leat__sim_config()->fault_kind, errors_of = error_count(open, op);
     bool may_short = may_be_short(open, op), may_half = may_be_half_open(open, op);
 
-    if (!leat__world_is_chosen(errors_of + may_short + may_half, names[op->code]))
+    if (!is_chosen(errors_of + may_short + may_half,
+                   leat__sim_call_name((enum leat__sim_call)op->code)))
         return false;
     if (kind < errors_of) {
         *ret = fail(open, op, kind);
-        say(" gave %s", leat_error_name(*ret));
+        say(" gave %s", leat__sim_how_name(*ret));
     } else if (kind == errors_of && may_short) {
         *ret = make_some(open, op, 1);
         say(" of %zu bytes was made of one", op->bytes);
@@ -292,6 +285,22 @@ static bool chosen_fault(struct leat__world_open *open, struct leat__op *op, int
         *ret = make(open, op);
     }
     return true;
+}
+
+int leat__world_wrong(enum leat__sim_call call, unsigned of, uint32_t rate, const char *what)
+{
+    uint32_t hows = leat__sim_error_count(call, of);
+    int how = 0;
+
+    if (is_chosen(hows, what)) {
+        how = leat__sim_error(call, of, leat__sim_config()->fault_kind);
+        say(" gave %s", leat__sim_how_name(how));
+    } else if (leat__sim_fault(rate)) {
+        how = leat__sim_error(call, of, leat__sim_choose(hows));
+    }
+    if (how)
+        leat__sim_wrong(call, how, 0);
+    return how;
 }
 
 /* ---- both ---- */
@@ -309,11 +318,14 @@ int leat__world_try(struct leat__world_open *open, struct leat__op *op)
     if (may_be_half_open(open, op) && leat__sim_fault(config->io_error / 8))
         half_open(open, op);
     if ((open || by_path) && leat__sim_fault(config->io_error))
-        return fail(open, op, leat__sim_choose(error_count(op)));
+        return fail(open, op, leat__sim_choose(error_count(open, op)));
     if (may_be_short(open, op) && leat__sim_fault(config->io_short)) {
         size_t most = op->bytes < SHORT_MAX ? op->bytes : SHORT_MAX;
 
         return make_some(open, op, 1 + leat__sim_choose((uint32_t)most - 1));
     }
-    return make(open, op);
+    result = make(open, op);
+    if (result < 0)
+        leat__sim_gave((enum leat__sim_call)op->code, result);
+    return result;
 }

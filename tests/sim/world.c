@@ -145,6 +145,12 @@ static void all_kinds(struct leat__sim_config *config)
     config->reorder = 300;
 }
 
+/* A socket is not to be had: the process, or the system, is out of what it takes. */
+static bool is_exhausted(int err)
+{
+    return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -ENOBUFS;
+}
+
 static struct {
     unsigned ended, failed, timed_out;
 } clients;
@@ -211,7 +217,7 @@ static int echo(void *arg)
 
     (void)arg;
     if (err)
-        return err == -EMFILE ? 0 : err;
+        return is_exhausted(err) ? 0 : err;
     port = leat_listener_port(listener);
     leat_spawn(&server, serve, listener);
     {
@@ -294,7 +300,7 @@ static int service(void *arg)
 
     (void)arg;
     if (err)
-        return err == -EMFILE ? 0 : err;
+        return is_exhausted(err) ? 0 : err;
     leat_spawn(&scope, serve_until_cancelled, listener);
     for (int i = 0; i < 3 && served != 1; i++)
         served = ask(leat_listener_port(listener));

@@ -118,7 +118,7 @@ static bool is_clear(int err, const struct leat_reply *reply)
     switch (reply->end) {
     case LEAT_REMOTE_NOT_RUN:
         return err == -ETIMEDOUT || err == -ECANCELED || (faults && (err == -ENOMEM ||
-               err == -EMFILE || err == -ENOBUFS || err == -EAGAIN));
+               err == -EMFILE || err == -ENFILE || err == -ENOBUFS || err == -EAGAIN));
     case LEAT_REMOTE_RETURNED:
         return err == 0 || (faults && err == -ENOMEM);
     case LEAT_REMOTE_ABANDONED:
@@ -241,7 +241,7 @@ static void use_pool(uint32_t end)
     leat_procs_close(procs);
 }
 
-SCENARIO_WITH_FAULTS(processes)
+static void draw_and_use_pool(void)
 {
     struct leat_procs_options options;
     int err;
@@ -256,6 +256,18 @@ SCENARIO_WITH_FAULTS(processes)
         leat_sim_expect(leat_sim_has_faults()); /* any call on its way may have failed */
     else
         use_pool(leat_sim_choose(3));
+}
+
+SCENARIO_WITH_FAULTS(processes)
+{
+    draw_and_use_pool();
+}
+
+/* In each seed, and often. */
+SCENARIO_OF(processes_that_die, .seeds = 200, .faults = true,
+            .with = "death=100,io_error=30,no_memory=5,faults_end=2000000000")
+{
+    draw_and_use_pool();
 }
 
 /* A job that began before its worker was found a liar ends as it would have. */
