@@ -44,7 +44,7 @@ struct model_driver {
     int preemptions;      /* bound on preemptions in an execution; 0: the default, 2 */
     int weak_preemptions; /* the same in weak mode; 0: as in the other */
     int stale;            /* weak mode: bound on loads that don't return the newest store; 0: 2;
-                             -1: none may (races of plain data are still found) */
+                             -1: none may, so it is not run (sc finds races of plain data too) */
     struct model_driver *next;
 };
 

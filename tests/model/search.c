@@ -300,6 +300,8 @@ int main(int argc, char **argv)
 
             if (mode && strcmp(mode, w ? "weak" : "sc") != 0)
                 continue;
+            if (w && !mode && driver->stale < 0)
+                continue; /* no load may be old: it would be the same search again */
             result = search(w, preemption_bound ? preemption_bound : bound ? bound : 2,
                             stale_bound ? stale_bound : driver->stale ? driver->stale : 2, max);
             worst = result > worst ? result : worst;
