@@ -48,13 +48,25 @@ void leat__ended_expect(struct leat__scope *scope)
     leat__unlock(&scope->lock);
 }
 
-void leat__ended_put(struct leat__scope *scope, struct leat__record *record)
+/* With the lock. True: this result wins the race, and the caller ends the scope when it has let the
+ * lock go. */
+static bool wins(struct leat__scope *scope, int result)
 {
-    struct leat__waitnode *node;
+    if (!scope->race || (scope->race == LEAT_RACE_SUCCESS && result < 0))
+        return false;
+    if (scope->won)
+        return false;
+    scope->won = true;
+    scope->winner = result;
+    return true;
+}
 
-    leat__lock(&scope->lock);
+/* With the lock. */
+static void keep(struct leat__scope *scope, struct leat__record *record)
+{
+    struct leat__waitnode *node = leat__waitlist_claim(&scope->nexters);
+
     scope->live--;
-    node = leat__waitlist_claim(&scope->nexters);
     if (node) {
         node->data = record;
         leat__wake(node->ticket.waiter);
@@ -66,21 +78,17 @@ void leat__ended_put(struct leat__scope *scope, struct leat__record *record)
             node->result = -ENODATA;
             leat__wake(node->ticket.waiter);
         }
-    leat__unlock(&scope->lock);
 }
 
-/* A result in a race. */
-void leat__ended_win(struct leat__scope *scope, int result)
+/* Decided and kept under one lock: the winner of a race stands before those that it ends. */
+void leat__ended_put(struct leat__scope *scope, struct leat__record *record, int result)
 {
-    bool first = false;
+    bool first;
 
-    if (scope->race == LEAT_RACE_SUCCESS && result < 0)
-        return;
     leat__lock(&scope->lock);
-    if (!scope->won) {
-        scope->won = first = true;
-        scope->winner = result;
-    }
+    first = wins(scope, result);
+    if (scope->keep)
+        keep(scope, record);
     leat__unlock(&scope->lock);
     if (first)
         leat__bound_end(scope);

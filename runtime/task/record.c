@@ -229,11 +229,9 @@ void leat__record_end(struct leat__record *record, int result)
     if (scope->keep)
         record->holds = (uint8_t)(record->holds & ~LEAT__HOLD_TASK);
     leat__unlock(&record->lock);
-    if (scope->race)
-        leat__ended_win(scope, result);
-    if (scope->keep)
-        leat__ended_put(scope, record);
-    else
+    if (scope->keep || scope->race)
+        leat__ended_put(scope, record, result);
+    if (!scope->keep)
         leat__record_let_go(record, LEAT__HOLD_TASK);
 }
 

@@ -82,8 +82,7 @@ void leat__record_let_go(struct leat__record *record, uint8_t hold);
 
 /* ended.c: what scopes do with results */
 void leat__ended_expect(struct leat__scope *scope); /* a child more */
-void leat__ended_put(struct leat__scope *scope, struct leat__record *record);
-void leat__ended_win(struct leat__scope *scope, int result);
+void leat__ended_put(struct leat__scope *scope, struct leat__record *record, int result);
 void leat__ended_drop(struct leat__scope *scope);
 
 #endif

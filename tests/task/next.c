@@ -33,7 +33,7 @@ static int fail_after_a_turn(void *arg)
 
 LEAT_TEST_TASK(next, results_come_in_the_order_in_which_tasks_finish)
 {
-    int delays[] = { 30, 1, 15 }, order[] = { 1, 15, 30 };
+    int delays[] = { 200, 1, 100 }, order[] = { 1, 100, 200 };
     struct leat_ended ended;
     LEAT_SCOPE(scope, .keep = true);
 
@@ -78,23 +78,33 @@ LEAT_TEST_TASK(next, every_result_is_handed_out_once)
     expect_ok(leat_scope_join(&scope));
 }
 
+/* Spawn, and return when it has ended: when its result is there, or is being put there. */
+static void spawn_and_await(struct leat_scope *scope, leat_task_fn *fn, void *arg)
+{
+    struct leat_task task;
+
+    assert_ok(leat_spawn_handle(scope, &task, fn, arg, NULL));
+    expect_ok(leat_task_join(task, NULL));
+    leat_task_forget(task);
+}
+
 LEAT_TEST_TASK(next, the_first_failure_hides_no_result)
 {
-    int good = 7, bad = -EIO, results[3] = { 0, 0, 0 };
+    enum { GOOD = 1, BAD = 2, CANCELLED = 4 };
+    int good = 7, bad = -EIO, seen = 0;
     struct leat_ended ended;
     LEAT_SCOPE(scope, .keep = true);
 
-    expect_ok(leat_spawn(&scope, give, &good));
-    expect_ok(leat_sleep(LEAT_MSEC));
+    spawn_and_await(&scope, give, &good);
     expect_ok(leat_spawn(&scope, fail_after_a_turn, &bad));
     expect_ok(leat_spawn(&scope, sleep_long, NULL));
     for (int i = 0; i < 3; i++) {
         assert_ok(leat_scope_next(&scope, &ended));
-        results[i] = ended.result;
+        if (ended.result == -ECANCELED) /* who cancels stands before who is cancelled */
+            expect_eq(seen & BAD, BAD);
+        seen |= ended.result == 7 ? GOOD : ended.result == -EIO ? BAD : CANCELLED;
     }
-    expect_eq(results[0], 7);
-    expect_err(results[1], -EIO);
-    expect_err(results[2], -ECANCELED);
+    expect_eq(seen, GOOD | BAD | CANCELLED);
     expect_err(leat_scope_next(&scope, &ended), -ENODATA);
     expect_err(leat_scope_join(&scope), -EIO);
 }
@@ -194,7 +204,7 @@ LEAT_TEST_TASK(next, a_kept_copy_of_an_argument_is_not_handed_out)
 
 LEAT_TEST_TASK(race, the_first_to_finish_wins_and_the_others_are_cancelled)
 {
-    int delays[] = { 50, 2, 60 };
+    int delays[] = { 500000, 2, 600000 };
     leat_time start = leat_now();
     LEAT_SCOPE(scope, .race = LEAT_RACE_FINISHED);
 
@@ -232,7 +242,7 @@ LEAT_TEST_TASK(race, where_all_fail_the_first_error_is_returned)
     int first = -EIO, second = -ENOENT;
     LEAT_SCOPE(scope, .race = LEAT_RACE_SUCCESS);
 
-    expect_ok(leat_spawn(&scope, give, &first));
+    spawn_and_await(&scope, give, &first);
     expect_ok(leat_sleep(LEAT_MSEC));
     expect_ok(leat_spawn(&scope, give, &second));
     expect_err(leat_scope_race(&scope), -EIO);
@@ -260,6 +270,23 @@ LEAT_TEST_TASK(race, a_kept_race_shows_every_result)
     }
     expect_eq(results[0], 1);
     expect_err(results[1], -ECANCELED);
+}
+
+LEAT_TEST_TASK(race, the_winner_stands_before_those_it_ended)
+{
+    struct leat_ended ended;
+
+    for (size_t i = test_rounds(300, 3000); i > 0; i--) {
+        int value = 1;
+        LEAT_SCOPE(scope, .race = LEAT_RACE_FINISHED, .keep = true);
+
+        for (int k = 0; k < 3; k++)
+            expect_ok(leat_spawn(&scope, sleep_long, NULL));
+        expect_ok(leat_spawn(&scope, give, &value));
+        assert_ok(leat_scope_next(&scope, &ended));
+        expect_eq(ended.result, 1);
+        expect_eq(leat_scope_race(&scope), 1);
+    }
 }
 
 static void next_without_keep(void)

@@ -371,6 +371,32 @@ MODEL_DRIVER(ended_race_is_won_by_the_first, .preemptions = 1, .stale = 1)
     check_records();
 }
 
+static void take_the_winner(void *arg)
+{
+    struct leat_ended ended;
+
+    (void)arg;
+    enter_with((struct leat_scope_options){ .race = LEAT_RACE_FINISHED, .keep = true });
+    model_check(leat_spawn(&scope, wait_for_ever, (void *)1) == 0);
+    model_check(leat_spawn(&scope, answer, NULL) == 0);
+    model_check(leat_scope_next(&scope, &ended) == 0 && ended.result == 40);
+    model_check(leat_scope_race(&scope) == 40);
+    leat_scope_cleanup(&scope);
+    memset(&scope, POISON, sizeof scope);
+}
+
+MODEL_DRIVER(ended_winner_is_the_first_to_be_taken, .preemptions = 1, .stale = -1)
+{
+    reset(2, 2);
+    model_spawn(take_the_winner, NULL);
+    model_spawn(serve, NULL);
+    model_spawn(serve, NULL);
+    model_run();
+    model_check(runs[0] == 1 && runs[1] == 1);
+    check_untouched();
+    check_records();
+}
+
 static int fail(void *arg)
 {
     runs[(int)(intptr_t)arg]++;
