@@ -4,6 +4,7 @@
 #include "harness/test.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,10 +20,13 @@ static int      failures; /* only through __atomic: the harness does not depend 
 static uint64_t seed;
 static bool     seed_known;
 
+/* Whichever of a test's threads asks first draws the seed for all. */
+static pthread_mutex_t drawing = PTHREAD_MUTEX_INITIALIZER;
+
 void test_reset(void)
 {
     __atomic_store_n(&failures, 0, __ATOMIC_RELAXED);
-    seed_known = false;
+    __atomic_store_n(&seed_known, false, __ATOMIC_RELAXED);
 }
 
 bool test_failed(void)
@@ -57,19 +61,28 @@ void test_skip_at(const char *file, int line, const char *format, ...)
     test_gtest_skip(text);
 }
 
+static void draw_seed(void)
+{
+    const char *given = getenv("LEAT_TEST_SEED");
+
+    if (given != NULL)
+        seed = strtoull(given, NULL, 0);
+    else if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+        seed = 1;
+    printf("seed %llu (repeat with LEAT_TEST_SEED=%llu)\n", (unsigned long long)seed,
+           (unsigned long long)seed);
+    fflush(stdout);
+}
+
 uint64_t test_seed(void)
 {
-    if (!seed_known) {
-        const char *given = getenv("LEAT_TEST_SEED");
-
-        if (given != NULL)
-            seed = strtoull(given, NULL, 0);
-        else if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
-            seed = 1;
-        seed_known = true;
-        printf("seed %llu (repeat with LEAT_TEST_SEED=%llu)\n", (unsigned long long)seed,
-               (unsigned long long)seed);
-        fflush(stdout);
+    if (!__atomic_load_n(&seed_known, __ATOMIC_ACQUIRE)) {
+        pthread_mutex_lock(&drawing);
+        if (!__atomic_load_n(&seed_known, __ATOMIC_RELAXED)) {
+            draw_seed();
+            __atomic_store_n(&seed_known, true, __ATOMIC_RELEASE);
+        }
+        pthread_mutex_unlock(&drawing);
     }
     return seed;
 }
