@@ -3,6 +3,7 @@
 #ifndef LEAT_COMPUTE_FOR_H
 #define LEAT_COMPUTE_FOR_H
 
+#include "base/check.h"
 #include "compute/enter.h"
 
 #include <leat/parallel.h>
@@ -17,6 +18,8 @@ static inline void leat__loop_fail(struct leat__loop_error *error, int err)
 {
     int none = 0;
 
+    leat__check(err < 0, "a function that a loop calls returns 0, or a negative error number "
+                         "to end it");
     (void)cas_relaxed(&error->err, &none, err); /* relaxed: a number, read again after the joins */
 }
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,67 @@ LEAT_TEST_TASK(parallel, loop_ends_with_the_error_of_a_piece)
 
     expect_err(leat_parallel_for(0, 1000000, fail_at_5000, &pieces, .grain = 10), -EDOM);
     expect_lt(load_relaxed(&pieces), 100000);
+}
+
+static int return_one(void *data, size_t begin, size_t end)
+{
+    (void)data;
+    return end > begin;
+}
+
+static int return_one_of_a_tile(void *data, struct leat_tile tile)
+{
+    return return_one(data, tile.row, tile.row_end);
+}
+
+static int return_one_of_an_item(void *data, void *out, const void *in)
+{
+    (void)data;
+    return out != in;
+}
+
+static int return_one_of_a_sum(void *data, size_t begin, size_t end, void *sum)
+{
+    (void)sum;
+    return return_one(data, begin, end);
+}
+
+static void combine_nothing(void *data, void *left, const void *right)
+{
+    (void)data, (void)left, (void)right;
+}
+
+static void run_loop_of_one(void)
+{
+    (void)!leat_parallel_for(0, 1, return_one, NULL);
+}
+
+static void run_tiles_of_one(void)
+{
+    (void)!leat_parallel_for_2d(1, 1, return_one_of_a_tile, NULL);
+}
+
+static void run_map_of_one(void)
+{
+    char in[1] = "", out[1];
+
+    (void)!leat_parallel_map(out, 1, in, 1, 1, return_one_of_an_item, NULL);
+}
+
+static void run_sum_of_one(void)
+{
+    int sum = 0;
+
+    (void)!leat_parallel_reduce(0, 1, return_one_of_a_sum, combine_nothing, NULL, &sum,
+                                sizeof sum);
+}
+
+LEAT_TEST(parallel, a_positive_result_of_a_piece_stops_the_program)
+{
+    expect_dies(run_loop_of_one, SIGABRT, "returns 0, or a negative error number");
+    expect_dies(run_tiles_of_one, SIGABRT, "returns 0, or a negative error number");
+    expect_dies(run_map_of_one, SIGABRT, "returns 0, or a negative error number");
+    expect_dies(run_sum_of_one, SIGABRT, "returns 0, or a negative error number");
 }
 
 static int huge(void *data, size_t begin, size_t end)

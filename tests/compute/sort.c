@@ -147,41 +147,71 @@ SORTED(order_uint32, uint32_t)
 SORTED(order_int64, int64_t)
 SORTED(order_uint64, uint64_t)
 
-/* Against qsort, with keys of which the lowest `bits` vary and one in a thousand does not obey. */
-#define CHECK_KEYS(type, sort, order)                                                              \
-    do {                                                                                           \
-        type *keys = malloc(LARGE * sizeof *keys), *wanted = malloc(LARGE * sizeof *wanted);       \
-                                                                                                   \
-        for (unsigned bits = 1; bits <= 8 * sizeof(type); bits += bits < 6 ? 1 : 13) {             \
-            for (size_t c = 0; c < COUNTS; c++) {                                                  \
-                size_t n = counts[c];                                                              \
-                                                                                                   \
-                for (size_t i = 0; i < n; i++)                                                     \
-                    keys[i] = (type)(step(&seed) >> (i % 1000 == 999 ? 0 : 64 - bits));            \
-                memcpy(wanted, keys, n * sizeof *keys);                                            \
-                qsort(wanted, n, sizeof *wanted, order);                                           \
-                expect_ok(sort(keys, n));                                                          \
-                assert_true(memcmp(keys, wanted, n * sizeof *keys) == 0);                          \
-            }                                                                                      \
-        }                                                                                          \
-        free(keys);                                                                                \
-        free(wanted);                                                                              \
-    } while (0)
+/* A sort of the library, and what qsort needs to do the same. */
+struct kind {
+    size_t bytes;
+    int  (*sort)(void *keys, size_t count);
+    int  (*order)(const void *a, const void *b);
+};
+#define KIND(name, type, order)                                                                    \
+    static int sort_##name(void *keys, size_t count)                                               \
+    {                                                                                              \
+        return leat_parallel_sort_##name(keys, count);                                             \
+    }                                                                                              \
+    static const struct kind kind_of_##name = { sizeof(type), sort_##name, order };
+KIND(int32, int32_t, order_int32)
+KIND(uint32, uint32_t, order_uint32)
+KIND(int64, int64_t, order_int64)
+KIND(uint64, uint64_t, order_uint64)
+
+/* Sorted as qsort sorts them; then once more, sorted as they are. */
+static void check_sorted(const struct kind *kind, char *keys, size_t count)
+{
+    char *wanted = malloc(count * kind->bytes + 1);
+
+    memcpy(wanted, keys, count * kind->bytes);
+    qsort(wanted, count, kind->bytes, kind->order);
+    for (int again = 0; again < 2; again++) {
+        expect_ok(kind->sort(keys, count));
+        assert_true(memcmp(keys, wanted, count * kind->bytes) == 0);
+    }
+    free(wanted);
+}
+
+/* Keys of which the lowest `bits` vary, and one in a thousand does not obey. */
+static void check_keys(const struct kind *kind, uint64_t *seed)
+{
+    char *keys = malloc(LARGE * kind->bytes);
+
+    for (unsigned bits = 1; bits <= 8 * kind->bytes; bits += bits < 6 ? 1 : 13) {
+        for (size_t c = 0; c < COUNTS; c++) {
+            for (size_t i = 0; i < counts[c]; i++) {
+                uint64_t key = step(seed) >> (i % 1000 == 999 ? 0 : 64 - bits);
+                uint32_t low = (uint32_t)key;
+
+                memcpy(keys + i * kind->bytes,
+                       kind->bytes == sizeof low ? (const void *)&low : &key, kind->bytes);
+            }
+            check_sorted(kind, keys, counts[c]);
+        }
+    }
+    free(keys);
+}
 
 LEAT_TEST(sort, integer_keys_are_sorted_as_qsort_sorts_them)
 {
     uint64_t seed = test_seed() | 1;
 
-    CHECK_KEYS(int32_t, leat_parallel_sort_int32, order_int32);
-    CHECK_KEYS(int64_t, leat_parallel_sort_int64, order_int64);
+    check_keys(&kind_of_int32, &seed);
+    check_keys(&kind_of_int64, &seed);
 }
 
 LEAT_TEST_TASK(sort, integer_keys_are_sorted_by_several_threads)
 {
     uint64_t seed = test_seed() | 1;
 
-    CHECK_KEYS(uint32_t, leat_parallel_sort_uint32, order_uint32);
-    CHECK_KEYS(uint64_t, leat_parallel_sort_uint64, order_uint64);
+    check_keys(&kind_of_uint32, &seed);
+    check_keys(&kind_of_uint64, &seed);
 }
 
 LEAT_TEST_TASK(sort, floats_are_sorted_in_total_order)
@@ -227,38 +257,36 @@ LEAT_TEST_TASK(sort, floats_are_sorted_in_total_order)
 ORDERED_BITS(order_float, float, uint32_t)
 ORDERED_BITS(order_double, double, uint64_t)
 
+KIND(float, float, order_float)
+KIND(double, double, order_double)
+
 /* Any bits, so NaNs of many kinds and denormals, and every other one of a few that repeat. */
-#define CHECK_FLOATS(type, sort, order)                                                            \
-    do {                                                                                           \
-        static const type few[] = { 0, (type)-0.0, 1, -1, (type)INFINITY, (type)-INFINITY };       \
-        type *keys = malloc(LARGE * sizeof *keys), *wanted = malloc(LARGE * sizeof *wanted);       \
-                                                                                                   \
-        for (size_t c = 0; c < COUNTS; c++) {                                                      \
-            size_t n = counts[c];                                                                  \
-                                                                                                   \
-            for (size_t i = 0; i < n; i++) {                                                       \
-                uint64_t bits = step(&seed);                                                       \
-                                                                                                   \
-                memcpy(&wanted[i], bits % 2 ? (const void *)&few[bits / 2 % 6]                     \
-                                            : (const void *)&bits, sizeof wanted[i]);              \
-            }                                                                                      \
-            memcpy(keys, wanted, n * sizeof *keys);                                                \
-            qsort(wanted, n, sizeof *wanted, order);                                               \
-            for (int again = 0; again < 2; again++) { /* sorted ones, too */                       \
-                expect_ok(sort(keys, n));                                                          \
-                assert_true(memcmp(keys, wanted, n * sizeof *keys) == 0);                          \
-            }                                                                                      \
-        }                                                                                          \
-        free(keys);                                                                                \
-        free(wanted);                                                                              \
-    } while (0)
+static void check_floats(const struct kind *kind, const void *few, size_t few_count,
+                         uint64_t *seed)
+{
+    char *keys = malloc(LARGE * kind->bytes);
+
+    for (size_t c = 0; c < COUNTS; c++) {
+        for (size_t i = 0; i < counts[c]; i++) {
+            uint64_t bits = step(seed);
+            const char *repeated = (const char *)few + bits / 2 % few_count * kind->bytes;
+
+            memcpy(keys + i * kind->bytes, bits % 2 ? repeated : (const char *)&bits,
+                   kind->bytes);
+        }
+        check_sorted(kind, keys, counts[c]);
+    }
+    free(keys);
+}
 
 LEAT_TEST_TASK(sort, floats_of_any_bits_are_sorted_by_them)
 {
+    static const float f[] = { 0, -0.0f, 1, -1, INFINITY, -INFINITY };
+    static const double d[] = { 0, -0.0, 1, -1, (double)INFINITY, -(double)INFINITY };
     uint64_t seed = test_seed() | 1;
 
-    CHECK_FLOATS(float, leat_parallel_sort_float, order_float);
-    CHECK_FLOATS(double, leat_parallel_sort_double, order_double);
+    check_floats(&kind_of_float, f, sizeof f / sizeof f[0], &seed);
+    check_floats(&kind_of_double, d, sizeof d / sizeof d[0], &seed);
 }
 
 static int sort_cancelled(void *arg)
