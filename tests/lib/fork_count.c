@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* fib(N) by fork and join on one thread, for fork_count.sh to count its instructions. */
+#ifdef FORK_COUNT_FENCED
+#define LEAT__JOB_PEEK(p)                                                                          \
+    (__atomic_thread_fence(__ATOMIC_SEQ_CST), __atomic_load_n((p), __ATOMIC_RELAXED))
+#endif
 #include <leat/compute.h>
 
 #include <stdio.h>
