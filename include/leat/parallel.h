@@ -7,9 +7,9 @@
  *
  * Where they run, and what a cancel does, is as leat/compute.h says: any task, job or plain thread
  * calls them, and they nest. Options are named behind the arguments: `.grain = 64`, `.runtime =
- * runtime`. Each returns 0; the error of a function of the caller's (a negative number; a positive
- * one is a checked bug), after which no further piece is begun; -ECANCELED or -ETIMEDOUT; -EAGAIN (no thread at all), -EINVAL (bad options),
- * -ESHUTDOWN. An empty range is done at once. */
+ * runtime`. Each returns 0; the error of a function of the caller's, a negative number (a positive
+ * one is a checked bug), after which no further piece is begun; -ECANCELED or -ETIMEDOUT; -EAGAIN
+ * (no thread at all), -EINVAL (bad options), -ESHUTDOWN. An empty range is done at once. */
 #ifndef LEAT_PARALLEL_H
 #define LEAT_PARALLEL_H
 
