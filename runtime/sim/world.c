@@ -196,7 +196,7 @@ static leat_time latency(const struct leat__op *op, uint32_t rate, enum leat__si
 
     if (leat__sim_fault(rate)) {
         delay = (leat_time)leat__sim_choose((uint32_t)(LATE_NS / LEAT_USEC)) * LEAT_USEC;
-        leat__sim_wrong((enum leat__sim_call)op->code, late, (uint64_t)delay);
+        leat__sim_wrong((enum leat__sim_call)op->code, (int)late, (uint64_t)delay);
     }
     return delay;
 }
