@@ -85,6 +85,16 @@ static inline void leat__context_prefetch(const struct leat__context *context)
     __builtin_prefetch(context->sp);
 }
 
+/* The same for one that may run by now, on another thread: a hint. (TSan would call it a race.) */
+static inline void leat__context_prefetch_hint(const struct leat__context *context)
+{
+#if !LEAT__TSAN
+    __builtin_prefetch(*(void *const volatile *)&context->sp);
+#else
+    (void)context;
+#endif
+}
+
 /* The same for a context that has been parked for long: all of its frames, as far as those of a
  * sleeping task reach (608 bytes). */
 static inline void leat__context_prefetch_cold(const struct leat__context *context)

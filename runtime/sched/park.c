@@ -67,44 +67,64 @@ static inline void prefetch_block(struct leat__fiber *fiber)
     __builtin_prefetch(&fiber->state, 1);
 }
 
-/* Does the running fiber give way to nobody but those in the ring, where no thief can have them?
- * Then this is the first. */
+/* Does the running fiber give way to nobody but those in the ring, whose turns are too short to be
+ * offered to others (I4 of worker.h)? Then this is the first. */
 static struct leat__fiber *only_ring(struct leat__worker *worker)
 {
     struct leat__link *item = leat__runq_peek(&worker->runq);
 
-    if (!item || !worker->alone || leat__slot_peek(&worker->lifo) ||
-        !leat__turn_nothing_beside(worker) || worker->face.running->special)
+    if (!item || leat__slot_peek(&worker->lifo) || !leat__turn_nothing_beside(worker) ||
+        worker->face.running->special)
         return NULL;
+    if (!worker->alone) {
+        if (load_relaxed(&worker->turn_ns) >= LEAT__TURN_SHORT_NS) /* relaxed: an estimate */
+            return NULL;
+        leat__offer(worker);
+    }
     worker->lifo_run = 0;
     return leat__container_of(item, struct leat__fiber, link);
 }
 
-/* Go on with the ring's first, and stand last. Nobody takes from the ring before the switch, so the
- * fiber may be put there while it still runs, and leaves nothing to arrive. (A walk that looks just
- * then finds the registers of its last park.) False, and nothing was done: the general way. */
+/* One that came from outside and has no stack yet. Out of line: a second switch inside would cost
+ * the first one its registers. */
+static __attribute__((noinline, cold)) void
+leave_for_new(struct leat__worker *worker, struct leat__fiber *fiber, struct leat__fiber *next)
+{
+    leat__turn_leave(worker, &fiber->context, next);
+}
+
+/* Go on with the ring's first, and stand last. Nobody takes the fiber from the ring before the next
+ * context has arrived, so it may be put there while it still runs. (A walk that looks just then
+ * finds the registers of its last park.) False, and nothing was done: the general way. */
 static inline __attribute__((always_inline)) bool
 rotate(struct leat__worker *worker, struct leat__fiber *fiber, struct leat__fiber *next)
 {
     struct leat__link *after, *near, *far;
     int saved;
 
-    if (worker->turns_left <= 1 || leat__worker_in_catch(worker) || !next->stack)
+    if (worker->turns_left <= 1 || leat__worker_in_catch(worker))
+        return false;
+    after = leat__runq_rotate(&worker->runq, &fiber->link, &near, &far);
+    if (__builtin_expect(!after, 0))
         return false;
     worker->turns_left--;
     saved = *worker->errno_at; /* as in leat__turn_park */
-    after = leat__runq_rotate_alone(&worker->runq, &fiber->link, &near, &far);
     worker->upcoming = leat__container_of(after, struct leat__fiber, link);
     if (far) { /* a block first, and once it is there its frame */
         prefetch_block(leat__container_of(far, struct leat__fiber, link));
-        leat__context_prefetch(&leat__container_of(near, struct leat__fiber, link)->context);
+        leat__context_prefetch_hint(&leat__container_of(near, struct leat__fiber, link)->context);
     }
     leat__turn_set_state(fiber, LEAT__FIBER_QUEUED);
-    leat__turn_set_state(next, LEAT__FIBER_RUNNING);
-    worker->face.running = next;
-    leat__probe_count(&worker->face.probe.rotations);
-    leat__context_switch(&fiber->context, &next->context);
-    leat__turn_arrive(worker); /* there is no other */
+    if (__builtin_expect(next->stack != NULL, 1)) {
+        leat__turn_set_state(next, LEAT__FIBER_RUNNING);
+        worker->face.running = next;
+        leat__probe_count(&worker->face.probe.rotations);
+        leat__context_switch(&fiber->context, &next->context);
+    } else {
+        leave_for_new(worker, fiber, next);
+    }
+    worker = leat__worker_current();
+    leat__turn_arrive(worker);
     if (*worker->errno_at != saved) /* a store each time would keep the next load waiting */
         *worker->errno_at = saved;
     return true;

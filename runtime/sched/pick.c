@@ -47,12 +47,12 @@ void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
             leat__offer(worker);
         return;
     }
+    worker->upcoming = NULL; /* a full ring finds out what thieves took */
     while (!leat__runq_push(&worker->runq, &fiber->link)) {
         struct leat__batch half = { 0 };
 
         if (leat__runq_grow(&worker->runq))
             continue;
-        worker->upcoming = NULL;
         leat__runq_take_half(&worker->runq, &half);
         if (half.count > 0)
             leat__injector_push_batch(&worker->sched->injector, &half);
@@ -74,7 +74,7 @@ static struct leat__fiber *oldest(struct leat__worker *worker)
     if (fresh_first)
         item = leat__deque_take_oldest(&worker->fresh, alone);
     if (!item)
-        item = alone ? leat__runq_pop_alone(&worker->runq) : leat__runq_pop(&worker->runq);
+        item = leat__runq_pop(&worker->runq);
     if (!item && !fresh_first)
         item = leat__deque_take_oldest(&worker->fresh, alone);
     return leat__fiber_of(item);

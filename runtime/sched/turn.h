@@ -33,7 +33,8 @@ static inline void leat__turn_enqueue(struct leat__worker *worker, struct leat__
         leat__offer(worker);
 }
 
-/* Take what the previous context left behind (I2 of worker.h). */
+/* Take what the previous context left behind (I2 of worker.h); who gave way in the ring may be
+ * stolen from now on. */
 static inline __attribute__((always_inline)) void leat__turn_arrive(struct leat__worker *worker)
 {
     struct leat__stack *dead = worker->dead;
@@ -45,8 +46,10 @@ static inline __attribute__((always_inline)) void leat__turn_arrive(struct leat_
         worker->hot = dead;
         worker->hot_count++;
     }
-    if (!fiber)
+    if (!fiber) {
+        leat__runq_show(&worker->runq);
         return;
+    }
     worker->parking = NULL;
     if (!worker->commit) { /* it gave way */
         leat__turn_set_state(fiber, LEAT__FIBER_QUEUED);
@@ -104,15 +107,11 @@ leat__turn_next(struct leat__worker *worker)
     if (worker->special || leat__deque_len(&worker->fresh) > 0)
         return leat__pick(worker);
     worker->lifo_run = 0;
-    if (!worker->alone) {
-        item = leat__runq_pop(&worker->runq);
-    } else {
-        worker->upcoming = NULL;
-        item = leat__runq_pop_alone(&worker->runq);
-        after = leat__runq_peek(&worker->runq); /* nobody but us can take it, or run it */
-        if (after)
-            leat__context_prefetch(&leat__container_of(after, struct leat__fiber, link)->context);
-    }
+    worker->upcoming = NULL;
+    item = leat__runq_pop(&worker->runq);
+    after = leat__runq_peek(&worker->runq);
+    if (after)
+        leat__context_prefetch_hint(&leat__container_of(after, struct leat__fiber, link)->context);
     return item ? leat__container_of(item, struct leat__fiber, link) : NULL;
 }
 

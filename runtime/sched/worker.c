@@ -125,7 +125,6 @@ static void take_inbox(struct leat__worker *worker)
     while ((item = leat__batch_pop(&batch)))
         leat__batch_push(&worker->pinned, item);
     worker->special = true;
-    worker->upcoming = NULL;
 }
 
 /* Fit the number of turns between two looks to LEAT__LOOK_NS. */
@@ -186,14 +185,13 @@ static void look_around(struct leat__worker *worker)
     bool trims = now - LEAT__STACKS_OVERDUE_NS >= worker->trim_at;
 
     leat__probe_count(&worker->face.probe.turns);
+    worker->upcoming = NULL;
     calibrate(worker, now);
     keep_stacks(worker, now);
     take_inbox(worker);
     take_injected(worker);
-    if (leat__classes_wait(worker->sched)) {
+    if (leat__classes_wait(worker->sched))
         worker->special = true;
-        worker->upcoming = NULL;
-    }
     if (!worker->sched->alone)
         leat__raid_stalled(worker, now);
     fire_timers(worker, now);

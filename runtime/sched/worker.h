@@ -10,9 +10,10 @@
  *       nobody can resume a fiber whose registers are not saved, or reuse a stack in use.
  *   I3  A fiber is in exactly one place: running, parked with whoever will ready it, or in one of
  *       lifo, runq, fresh, pinned, starved, next, an inbox, the injector, a class's queue.
- *   I4  What `upcoming` names is the ring's first, and the next to run when the running fiber gives
- *       way: there are no thieves, the running fiber is not special, and nothing is in lifo, fresh,
- *       pinned or a class's queue. Who changes any of this forgets it.
+ *   I4  What `upcoming` names is the ring's first, unless a thief has it, and the next to run when
+ *       the running fiber gives way: that one is not special, nothing is in lifo, fresh, pinned or
+ *       a class's queue, and turns are too short to be offered to others. Who changes any of this,
+ *       or meets thieves at the ring, forgets it; each look around does.
  *   I5  A switch leaves the thread's C++ exceptions empty: a fiber that parks in a catch block
  *       takes them along, and none ends in one. So a new fiber needs no setting up. */
 #ifndef LEAT_SCHED_WORKER_H

@@ -2,6 +2,7 @@
 /* The run queue: order, bounds, halves, and a storm of thieves. Its interleavings are tried in
  * tests/model. */
 #include "lockfree/runq.h"
+#include "platform/barrier.h"
 
 #include "items.h"
 
@@ -9,14 +10,24 @@ enum { SLOTS = LEAT__RUNQ_SLOTS };
 
 static struct leat__runq ring, other;
 
+/* For threads that steal: by the kernel's barrier, or by fences. */
+static void begin(struct leat__runq *q, bool fenced)
+{
+    assert_ok(leat__runq_init(q));
+    if (fenced || !leat__barrier_prepare())
+        leat__runq_fence(q);
+}
+
 static void reset(uint64_t start)
 {
     leat__runq_fini(&ring);
     leat__runq_fini(&other);
-    assert_ok(leat__runq_init(&ring));
-    assert_ok(leat__runq_init(&other));
+    begin(&ring, false);
+    begin(&other, false);
     store_relaxed(&ring.head, start); /* relaxed: no other thread */
     store_relaxed(&ring.tail, start);
+    store_relaxed(&ring.taken, start);
+    ring.next = start;
 }
 
 static void fill(struct leat__runq *q, struct item *items, uint32_t n)
@@ -80,18 +91,19 @@ LEAT_TEST(runq, batch_that_does_not_fit_keeps_its_rest)
     items_destroy(items, SLOTS + 10);
 }
 
-LEAT_TEST(runq, without_thieves_a_rotation_puts_the_item_last_and_tells_of_those_to_come)
+LEAT_TEST(runq, a_rotation_puts_the_item_last_and_tells_of_those_to_come)
 {
     struct item *items = items_create(SLOTS + 1);
-    struct leat__link *near, *far;
+    struct leat__link *near = NULL, *far = NULL;
 
     reset(UINT64_MAX - 3); /* indices wrap at once: only differences count */
-    ring.alone = true;
     fill(&ring, items, SLOTS); /* full: the one that goes makes room for the one that comes */
     for (uint32_t i = 0; i <= SLOTS; i++) {
         struct item *comes = &items[(SLOTS + i) % (SLOTS + 1)];
-        struct leat__link *first = leat__runq_rotate_alone(&ring, &comes->link, &near, &far);
+        struct leat__link *first = leat__runq_rotate(&ring, &comes->link, &near, &far);
 
+        expect_eq(leat__runq_len(&ring), SLOTS - 1);
+        leat__runq_show(&ring);
         expect_eq(leat__runq_len(&ring), SLOTS);
         expect(first == leat__runq_peek(&ring));
         expect(first == &items[(i + 1) % (SLOTS + 1)].link);
@@ -99,13 +111,14 @@ LEAT_TEST(runq, without_thieves_a_rotation_puts_the_item_last_and_tells_of_those
         expect(far == &items[(i + 1 + LEAT__RUNQ_FAR) % (SLOTS + 1)].link);
     }
     for (uint32_t i = 0; i < SLOTS - LEAT__RUNQ_FAR; i++)
-        expect_eq(item_take(leat__runq_pop_alone(&ring)), i);
+        expect_eq(item_take(leat__runq_pop(&ring)), i);
     expect_eq(item_take(leat__runq_peek(&ring)), SLOTS - LEAT__RUNQ_FAR);
-    leat__runq_rotate_alone(&ring, &items[SLOTS].link, &near, &far);
+    leat__runq_rotate(&ring, &items[SLOTS].link, &near, &far);
+    leat__runq_show(&ring);
     expect_null(near);
     expect_null(far);
     for (uint32_t i = SLOTS - LEAT__RUNQ_FAR + 1; i <= SLOTS; i++)
-        expect_eq(item_take(leat__runq_pop_alone(&ring)), i);
+        expect_eq(item_take(leat__runq_pop(&ring)), i);
     items_destroy(items, SLOTS + 1);
 }
 
@@ -123,8 +136,8 @@ LEAT_TEST(runq, without_thieves_an_outgrown_ring_is_freed_and_the_order_stays)
     expect_null(leat__runq_ring(&ring)->outgrown);
     fill(&ring, items + SLOTS, SLOTS);
     for (uint32_t i = 0; i < SLOTS * 2; i++)
-        expect_eq(item_take(leat__runq_pop_alone(&ring)), i);
-    expect_null(leat__runq_pop_alone(&ring));
+        expect_eq(item_take(leat__runq_pop(&ring)), i);
+    expect_null(leat__runq_pop(&ring));
     items_destroy(items, SLOTS * 2);
 }
 
@@ -184,6 +197,48 @@ LEAT_TEST(runq, thief_takes_half_rounded_up_and_keeps_the_order)
     items_destroy(items, 7);
 }
 
+LEAT_TEST(runq, owner_that_takes_nothing_is_robbed_again_and_again)
+{
+    struct item *items = items_create(8);
+    struct leat__link *near = NULL, *far = NULL;
+    uint32_t count, left = 8;
+
+    reset(UINT64_MAX - 2);
+    fill(&ring, items, 8);
+    for (uint32_t first = 0; left > 0; first += count, left -= count) {
+        expect_eq(item_take(leat__runq_steal_half(&ring, &other, &count)), first);
+        expect_eq(count, (left + 1) / 2);
+        expect_eq(leat__runq_len(&ring), left - count);
+        for (uint32_t i = 1; i < count; i++)
+            expect_eq(item_take(leat__runq_pop(&other)), first + i);
+    }
+    expect_null(leat__runq_steal_half(&ring, &other, &count));
+    expect_null(leat__runq_rotate(&ring, &items[0].link, &near, &far));
+    expect_null(leat__runq_pop(&ring));
+    expect_null(leat__runq_peek(&ring));
+    items_destroy(items, 8);
+}
+
+LEAT_TEST(runq, what_thieves_took_makes_room_without_growing)
+{
+    struct item *items = items_create(SLOTS * 3 / 2);
+    struct leat__batch batch = { 0 };
+    uint32_t count;
+
+    reset(0);
+    fill(&ring, items, SLOTS);
+    expect_eq(item_take(leat__runq_steal_half(&ring, &other, &count)), 0);
+    expect_eq(leat__runq_len(&ring), SLOTS / 2);
+    fill(&ring, items + SLOTS, SLOTS / 2);
+    expect(!leat__runq_push(&ring, &items[0].link));
+    expect_eq(leat__runq_len(&ring), SLOTS);
+    leat__runq_pop_batch(&other, SLOTS, &batch);
+    expect_eq(items_take(&batch), SLOTS / 2 - 1);
+    for (uint32_t i = SLOTS / 2; i < SLOTS * 3 / 2; i++)
+        expect_eq(item_take(leat__runq_pop(&ring)), i);
+    items_destroy(items, SLOTS * 3 / 2);
+}
+
 LEAT_TEST(runq, thief_with_a_full_ring_takes_one)
 {
     struct item *items = items_create(2 * SLOTS);
@@ -231,7 +286,7 @@ static void *thieve(void *arg)
     return NULL;
 }
 
-LEAT_TEST(runq, storm_of_thieves_takes_each_item_once)
+static void storm(bool fenced)
 {
     struct item *items = items_create(STORM);
     struct leat__batch batch = { 0 };
@@ -240,7 +295,7 @@ LEAT_TEST(runq, storm_of_thieves_takes_each_item_once)
     store_relaxed(&thieves_started, 0); /* relaxed: no other thread yet */
     store_relaxed(&taken, 0);
     for (unsigned i = 0; i <= THIEVES; i++)
-        assert_ok(leat__runq_init(&rings[i]));
+        begin(&rings[i], fenced);
     threads_start(threads, THIEVES, thieve, NULL);
     for (uint32_t i = 0; i < STORM; i++) {
         struct leat__link *link = i % 5 == 0 ? leat__runq_pop(&rings[0]) : NULL;
@@ -266,4 +321,30 @@ LEAT_TEST(runq, storm_of_thieves_takes_each_item_once)
     for (unsigned i = 0; i <= THIEVES; i++)
         leat__runq_fini(&rings[i]);
     items_destroy(items, STORM);
+}
+
+LEAT_TEST(runq, storm_of_thieves_takes_each_item_once)
+{
+    storm(false);
+}
+
+LEAT_TEST(runq, fences_in_place_of_the_barrier_stay_after_a_raid)
+{
+    struct item *items = items_create(2);
+    uint32_t count;
+
+    reset(0);
+    leat__runq_fence(&ring);
+    fill(&ring, items, 2);
+    expect_eq(item_take(leat__runq_steal_half(&ring, &other, &count)), 0);
+    /* relaxed, both: no other thread */
+    expect_eq(load_relaxed(&ring.raided), LEAT__RUNQ_FENCED | LEAT__RUNQ_RAID);
+    expect_eq(item_take(leat__runq_pop(&ring)), 1);
+    expect_eq(load_relaxed(&ring.raided), LEAT__RUNQ_FENCED);
+    items_destroy(items, 2);
+}
+
+LEAT_TEST(runq, storm_of_thieves_takes_each_item_once_where_the_kernel_has_no_barrier)
+{
+    storm(true);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* model: sources lockfree/runq.c
- * model: flags -DLEAT__RUNQ_SLOTS=4u
+ * model: sources lockfree/lock.c
+ * model: flags -DLEAT__RUNQ_SLOTS=4u -DLEAT__LOCK_SPINS=0
  *
  * The run queue, which starts with four slots: owner against thieves. */
 #include "items.h"
@@ -15,6 +16,7 @@ static void reset(uint64_t start)
     for (int i = 0; i < 2; i++)
         model_check(leat__runq_init(&thief_ring[i]) == 0);
     owner_ring.head = owner_ring.tail = start; /* as after `start` items */
+    owner_ring.next = owner_ring.taken = start;
 }
 
 static void drain(struct leat__runq *q)
@@ -234,4 +236,114 @@ MODEL_DRIVER(runq_thief_takes_what_fits)
     model_spawn(steal_once, &thief_ring[1]);
     model_run();
     drain_all(8);
+}
+
+/* One after the other, or one that finds the lock taken: what the first left is halved again. */
+static void steal_twice(void *arg)
+{
+    steal_and_run_what_there_is(arg);
+    steal_and_run_what_there_is(arg);
+}
+
+static void pop_two(void *arg)
+{
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        struct leat__link *link = leat__runq_pop(&owner_ring);
+
+        if (link)
+            item_take(link);
+    }
+}
+
+MODEL_DRIVER(runq_takes_after_two_raids_that_were_not_settled, .preemptions = 3,
+             .weak_preemptions = 2)
+{
+    reset(1);
+    for (int i = 0; i < 4; i++)
+        model_check(leat__runq_push(&owner_ring, item_make(i)));
+    model_spawn(pop_two, NULL);
+    model_spawn(steal_twice, &thief_ring[0]);
+    model_run();
+    drain_all(4);
+}
+
+/* Yields: what gives way may be stolen only once it was shown, whole. */
+static void give_way_twice(void *arg)
+{
+    int running = 4;
+
+    (void)arg;
+    for (int i = 0; i < 2; i++) {
+        struct leat__link *first = leat__runq_peek(&owner_ring), *after, *near, *far;
+
+        if (!first)
+            break;
+        after = leat__runq_rotate(&owner_ring, &items[running].link, &near, &far);
+        if (!after)
+            break;
+        model_check(after == leat__runq_peek(&owner_ring));
+        item_make(running); /* its registers */
+        leat__runq_show(&owner_ring);
+        running = (int)((struct item *)(void *)first - items);
+        item_make(running); /* it runs */
+    }
+    item_take(&items[running].link);
+}
+
+static void give_way(int others)
+{
+    for (int i = 4 - others; i < 4; i++)
+        model_check(leat__runq_push(&owner_ring, item_make(i)));
+    item_make(4);
+    model_spawn(give_way_twice, NULL);
+    model_spawn(steal_and_run, &thief_ring[0]);
+    model_run();
+    for (int i = 0; i < 4 - others; i++)
+        items[i].takers = 1; /* was not there */
+    drain_all(5);
+}
+
+MODEL_DRIVER(runq_gives_way_to_one, .preemptions = 3)
+{
+    reset(3);
+    give_way(1);
+}
+
+MODEL_DRIVER(runq_gives_way_in_a_full_ring, .preemptions = 3, .weak_preemptions = 2)
+{
+    reset(2);
+    give_way(4);
+}
+
+/* Where the kernel has no barrier. (A light fence is one for the model, so that the one the owner
+ * pays then cannot be missed here.) */
+MODEL_DRIVER(runq_gives_way_by_fences, .preemptions = 3, .weak_preemptions = 2)
+{
+    reset(0);
+    leat__runq_fence(&owner_ring);
+    give_way(2);
+}
+
+static void pop_push_pop(void *arg)
+{
+    struct leat__link *link = leat__runq_pop(&owner_ring);
+
+    (void)arg;
+    if (link)
+        item_take(link);
+    model_check(leat__runq_push(&owner_ring, item_make(1)));
+    link = leat__runq_pop(&owner_ring);
+    if (link)
+        item_take(link);
+}
+
+MODEL_DRIVER(runq_takes_in_a_raid_what_it_has_just_put, .preemptions = 3)
+{
+    reset(0);
+    model_check(leat__runq_push(&owner_ring, item_make(0)));
+    model_spawn(pop_push_pop, NULL);
+    model_spawn(steal_and_run, &thief_ring[0]);
+    model_run();
+    drain_all(2);
 }
