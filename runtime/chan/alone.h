@@ -106,6 +106,7 @@ leat__alone_wait(struct leat_chan *chan, struct leat__worker *worker, struct lea
         leat__alone_mark(chan, flag);
     }
     list->last = &node;
+    leat__ring_shut(&chan->ring);
     leat__self_reason(self, reason, chan->name);
     leat__park_quick(worker, leat__alone_commit, (void *)(uintptr_t)late.generation);
     cause = leat__late_end(self);

@@ -250,6 +250,7 @@ void leat__chan_list(struct leat_chan *chan, struct leat__chan_turn *turn, uint3
                     !others_wait(list, node->ticket.waiter),
                 LEAT__SINGLE_BUG);
     leat__waitlist_push(list, node);
+    leat__ring_shut(&chan->ring);
     if (first)
         mark(chan, turn, flag);
 }

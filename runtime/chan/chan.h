@@ -6,6 +6,7 @@
 #include "chan/bias.h"
 #include "chan/ring.h"
 #include "chan/single.h"
+#include "chan/stretch.h"
 #include "lockfree/lock.h"
 #include "task/waitlist.h"
 

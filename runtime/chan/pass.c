@@ -18,6 +18,10 @@ static const struct leat__reason receiving = { "receive from a channel", LEAT__A
 static const struct leat__reason joining = { "see the elements of a channel done",
                                              LEAT__ABOUT_NAME, true };
 
+/* A caller's object, whose size the compiler may know under LTO: it would warn of copies of other
+ * sizes. */
+#define HIDE(pointer) __asm__("" : "+r"(pointer))
+
 /* ---- the fast path: nobody waits, and there is room, or something to take ---- */
 
 /* `but`: flags that do not matter. */
@@ -366,11 +370,19 @@ static __attribute__((noinline)) int ready(struct leat__worker *worker, struct l
 static int send_alone(struct leat_chan *chan, const void *element, struct leat__worker *worker,
                       struct leat__self *self)
 {
-    struct leat__fiber *fiber = leat__alone_hand_over_quick(chan, worker, element);
+    struct leat__fiber *fiber;
 
-    if (__builtin_expect(!fiber, 0))
-        return send_alone_any(chan, element, worker, self);
-    return leat__ready_quick(worker, fiber) ? 0 : ready(worker, fiber);
+    HIDE(element);
+    fiber = leat__alone_hand_over_quick(chan, worker, element);
+    if (__builtin_expect(fiber != NULL, 1))
+        return leat__ready_quick(worker, fiber) ? 0 : ready(worker, fiber);
+    if (is_quick(chan, 0) &&
+        leat__ring_push_alone(&chan->ring, element, leat__ring_copy_word) == 0) {
+        leat__ring_stretch_room(&chan->ring);
+        leat__bias_leave(leat__worker_face(worker)->inside);
+        return 0;
+    }
+    return send_alone_any(chan, element, worker, self);
 }
 
 /* There is nothing to take, or somebody waits, or the elements are no words. */
@@ -379,6 +391,13 @@ static int recv_alone(struct leat_chan *chan, void *element, struct leat__worker
 {
     int err = -EAGAIN;
 
+    HIDE(element);
+    if (is_quick(chan, 0) &&
+        leat__ring_pop_alone(&chan->ring, element, leat__ring_copy_word) == 0) {
+        leat__ring_stretch_store(&chan->ring);
+        leat__bias_leave(leat__worker_face(worker)->inside);
+        return 0;
+    }
     if (!leat__waitlist_empty(&chan->senders)) {
         err = chan->ring.capacity == 0 ? leat__alone_fetch(chan, worker, element)
                                        : leat__alone_refill(chan, worker, element);
@@ -403,10 +422,6 @@ static int recv_alone(struct leat_chan *chan, void *element, struct leat__worker
 
 /* ---- what programs call ---- */
 
-/* A caller's object, whose size the compiler may know under LTO: it would warn of copies of other
- * sizes. */
-#define HIDE(pointer) __asm__("" : "+r"(pointer))
-
 /* Not alone, or not on a fiber, or the scopes have ended, or the budget is spent. */
 static __attribute__((noinline)) int send_any(struct leat_chan *chan, const void *element,
                                               bool may_wait)
@@ -415,6 +430,7 @@ static __attribute__((noinline)) int send_any(struct leat_chan *chan, const void
     int err = may_wait && !leat__checkpoint_idle(self) ? leat__checkpoint_slow(self) : 0;
     struct leat__inside *inside = leat__worker_inside(leat__worker_current());
 
+    HIDE(element);
     if (err)
         return err;
     if (leat__bias_enter(&chan->bias, inside)) {
@@ -434,6 +450,7 @@ static __attribute__((noinline)) int recv_any(struct leat_chan *chan, void *elem
     int err = may_wait && !leat__checkpoint_idle(self) ? leat__checkpoint_slow(self) : 0;
     struct leat__inside *inside = leat__worker_inside(leat__worker_current());
 
+    HIDE(element);
     if (err)
         return err;
     if (leat__bias_enter(&chan->bias, inside)) {
@@ -447,20 +464,20 @@ static __attribute__((noinline)) int recv_any(struct leat_chan *chan, void *elem
     return __builtin_expect(err, 0) && err != -EPIPE ? recv_slow(chan, element, may_wait) : err;
 }
 
-/* The next two are one straight line where nobody waits: no call, so that no register is saved. */
+/* The next two are one straight line in a stretch: no call, so that no register is saved. */
 
 int leat_chan_send(struct leat_chan *chan, const void *element)
 {
+    const void *hidden = element;
     struct leat__worker *worker = leat__worker_current();
     struct leat__fiber *fiber = worker ? leat__worker_face(worker)->running : NULL;
     struct leat__inside *inside = leat__worker_inside(worker);
     int err;
 
-    HIDE(element);
+    HIDE(hidden);
     if (__builtin_expect(fiber && leat__checkpoint_quick(fiber->self), 1) &&
         leat__bias_enter_often(&chan->bias, inside)) {
-        if (is_quick(chan, 0) && __builtin_expect(leat__ring_push_alone(
-                                     &chan->ring, element, leat__ring_copy_word) == 0, 1)) {
+        if (__builtin_expect(leat__ring_push_stretch(&chan->ring, hidden), 1)) {
             leat__bias_leave(inside);
             return 0;
         }
@@ -473,16 +490,16 @@ int leat_chan_send(struct leat_chan *chan, const void *element)
 
 int leat_chan_recv(struct leat_chan *chan, void *element)
 {
+    void *hidden = element;
     struct leat__worker *worker = leat__worker_current();
     struct leat__fiber *fiber = worker ? leat__worker_face(worker)->running : NULL;
     struct leat__inside *inside = leat__worker_inside(worker);
     int err;
 
-    HIDE(element);
+    HIDE(hidden);
     if (__builtin_expect(fiber && leat__checkpoint_quick(fiber->self), 1) &&
         leat__bias_enter_often(&chan->bias, inside)) {
-        if (is_quick(chan, 0) && __builtin_expect(leat__ring_pop_alone(
-                                     &chan->ring, element, leat__ring_copy_word) == 0, 1)) {
+        if (__builtin_expect(leat__ring_pop_stretch(&chan->ring, hidden), 1)) {
             leat__bias_leave(inside);
             return 0;
         }
@@ -495,13 +512,11 @@ int leat_chan_recv(struct leat_chan *chan, void *element)
 
 int leat_chan_try_send(struct leat_chan *chan, const void *element)
 {
-    HIDE(element);
     return send_any(chan, element, false);
 }
 
 int leat_chan_try_recv(struct leat_chan *chan, void *element)
 {
-    HIDE(element);
     return recv_any(chan, element, false);
 }
 

@@ -63,6 +63,14 @@ struct leat__ring_user {
     LEAT_ATOMIC(uint32_t)  streak; /* how often in a row */
 };
 
+/* Positions of which who is alone need not ask (stretch.h). */
+struct leat__ring_stretch {
+    uint64_t  end;  /* all before are free (full), and of one lap; 0: shut */
+    uintptr_t base; /* a slot's address less its position */
+    uint64_t  turn; /* what a slot's turn becomes */
+    uint64_t  calm; /* before this one, some may be in the hands of who took it while shared */
+};
+
 struct leat__ring {
     size_t   bytes;  /* of an element */
     size_t   stride; /* of a slot */
@@ -73,8 +81,10 @@ struct leat__ring {
     unsigned char *slots;
     alignas(64) LEAT_ATOMIC(uint64_t) tail;
     struct leat__ring_user sender; /* who moved tail last, while it was shared */
+    struct leat__ring_stretch room;
     alignas(64) LEAT_ATOMIC(uint64_t) head;
     struct leat__ring_user receiver;
+    struct leat__ring_stretch store;
 };
 
 struct leat__ring_slot {
@@ -261,8 +271,12 @@ static inline bool leat__ring_is_shared(struct leat__ring *ring)
 /* From now on only the caller moves positions; those that were taken may still be on their way. */
 static inline void leat__ring_unshare(struct leat__ring *ring)
 {
-    (void)fetch_and_acquire(&ring->head, ~LEAT__RING_SHARED); /* O3 */
-    (void)fetch_and_acquire(&ring->tail, ~LEAT__RING_SHARED);
+    /* O3, both */
+    uint64_t head = fetch_and_acquire(&ring->head, ~LEAT__RING_SHARED) & ~LEAT__RING_SHARED;
+    uint64_t tail = fetch_and_acquire(&ring->tail, ~LEAT__RING_SHARED) & ~LEAT__RING_MARKS;
+
+    ring->store.calm = tail;
+    ring->room.calm = head + ring->lap;
 }
 
 /* Both look at what the slot says first, and only when it says no at the other end. Between the

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Channels pass each element exactly once, in order, and say when they are closed. */
+#include "base/random.h"
 #include "harness/test.h"
 
 #include <leat/leat.h>
@@ -32,6 +33,54 @@ LEAT_TEST(chan, elements_come_out_in_the_order_they_went_in)
         expect_err(leat_try_recv(&chan, &value), -EAGAIN);
     }
     leat_chan_destroy(&chan);
+}
+
+static size_t draw(struct leat__random *random, size_t below)
+{
+    return leat__random_below(random, (uint32_t)below);
+}
+
+/* By all calls that pass one: what one of them learns of the ring must hold for the next. */
+LEAT_TEST_TASK(chan, words_pass_in_order_whichever_calls_take_turns)
+{
+    struct leat__random random;
+
+    leat__random_init(&random, test_seed());
+    for (size_t capacity = 1; capacity <= 40; capacity++) {
+        long_chan chan;
+        long next = 0, expected = 0, value, some[40];
+
+        open_chan(&chan, capacity);
+        for (int step = 0; step < 200; step++) {
+            size_t there = leat_chan_length(chan.chan), room = capacity - there;
+
+            expect_eq(there, (size_t)(next - expected));
+            if (room > 0 && draw(&random, 4) == 0) {
+                for (size_t i = 0; i < room; i++)
+                    some[i] = next + (long)i;
+                expect_eq(leat_send_many(&chan, some, room), (ssize_t)room);
+                next += (long)room;
+                room = 0;
+            }
+            for (size_t n = draw(&random, room + 1); n > 0; n--, next++)
+                expect_ok(draw(&random, 8) ? leat_send(&chan, &next)
+                                                  : leat_try_send(&chan, &next));
+            there = leat_chan_length(chan.chan);
+            for (size_t n = draw(&random, there + 1); n > 0; n--, expected++) {
+                expect_ok(draw(&random, 8) ? leat_recv(&chan, &value)
+                                                  : leat_try_recv(&chan, &value));
+                expect_eq(value, expected);
+            }
+        }
+        leat_close(&chan);
+        expect_err(leat_send(&chan, &next), -EPIPE);
+        for (; expected < next; expected++) {
+            expect_ok(leat_recv(&chan, &value));
+            expect_eq(value, expected);
+        }
+        expect_err(leat_recv(&chan, &value), -EPIPE);
+        leat_chan_destroy(&chan);
+    }
 }
 
 LEAT_TEST(chan, a_closed_channel_drains_and_then_says_so)

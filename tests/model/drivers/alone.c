@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c chan/chan.c chan/pass.c
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RING_SPINS=0 -DLEAT__CHAN_PATIENCE=1
- * model: flags -DLEAT__CHAN_PATIENCE_MAX=1 -DLEAT__CHAN_OPS=1
+ * model: flags -DLEAT__CHAN_PATIENCE_MAX=1 -DLEAT__CHAN_OPS=1 -DLEAT__RING_STRETCH=1
  *
  * Channels that one worker alone uses: how it gets one, how another worker takes it away, and waits
  * that are opened late. */
@@ -299,6 +299,155 @@ MODEL_DRIVER(chan_regained_is_closed_by_another, .preemptions = 2, .weak_preempt
     share();
     model_spawn(talk_to_the_end, NULL);
     model_spawn(close_it, NULL);
+    model_run();
+    check_conserved();
+}
+
+/* ---- stretches: positions of which who is alone need not ask (ring.h) ---- */
+
+static void reset_words(size_t capacity, int owner)
+{
+    reset(capacity, &scope);
+    give_to(owner);
+}
+
+static void pass_two_and_receive(void *arg)
+{
+    send_two(arg); /* the second by a stretch, */
+    receive_two(arg); /* and by another */
+    model_check(receive() == 4);
+    model_wake(2);
+}
+
+/* What is open is shut by who is listed. */
+MODEL_DRIVER(alone_stretch_is_shut_by_a_receiver)
+{
+    reset_words(4, 2);
+    tasks_parked = let_the_next_run;
+    tasks_resumes = go_on_elsewhere;
+    model_spawn(pass_two_and_receive, (void *)(intptr_t)0);
+    model_spawn(then_send, (void *)(intptr_t)4);
+    run_two();
+}
+
+static void fill_and_send(void *arg)
+{
+    send_two(arg);
+    model_check(receive() == 0); /* the next by a stretch */
+    for (int i = 2; i < 5; i++)
+        model_check(send(i) == 0);
+    model_wake(2);
+}
+
+MODEL_DRIVER(alone_stretch_is_shut_by_a_sender)
+{
+    reset_words(3, 2);
+    tasks_parked = let_the_next_run;
+    tasks_resumes = go_on_elsewhere;
+    model_spawn(fill_and_send, (void *)(intptr_t)0);
+    model_spawn(then_receive, NULL);
+    run_two();
+}
+
+/* Two turns, the first of which finds that another worker was there. */
+static void regain(void)
+{
+    for (int i = 0; i < 2; i++) {
+        struct leat__chan_turn turn;
+
+        leat__chan_enter(chan, &turn);
+        leat__chan_leave(chan, &turn);
+    }
+}
+
+static void pass_two_and_one(void *arg)
+{
+    send_two(arg);
+    receive_one(arg);
+}
+
+MODEL_DRIVER(alone_stretch_is_taken_away, .preemptions = 2, .weak_preemptions = 1)
+{
+    reset_words(4, 1);
+    model_spawn(pass_two_and_one, (void *)(intptr_t)0);
+    model_spawn(receive_one, NULL);
+    model_run();
+    check_conserved();
+}
+
+static void regain_and_send(void *arg)
+{
+    receive_one(arg);
+    regain();
+    send_two(arg);
+}
+
+static void regain_and_receive(void *arg)
+{
+    (void)arg;
+    regain();
+    receive_one(arg);
+    receive_one(arg);
+}
+
+static void send_two_regain_and_send(void *arg)
+{
+    send_two(arg);
+    regain();
+    model_check(send(2) == 0); /* by the stretch from before, were it not shut */
+}
+
+static void receive_three(void *arg)
+{
+    receive_two(arg);
+    model_check(receive() == 2);
+}
+
+MODEL_DRIVER(alone_stretch_is_shut_by_another_worker, .preemptions = 1, .weak_preemptions = 1)
+{
+    reset_words(4, 1);
+    model_spawn(send_two_regain_and_send, (void *)(intptr_t)0);
+    model_spawn(receive_three, NULL);
+    model_run();
+    check_conserved();
+}
+
+static void send_close_and_receive(void *arg)
+{
+    send_two_and_close(arg);
+    model_check(send(2) == -EPIPE);
+    receive_to_the_end(arg);
+}
+
+MODEL_DRIVER(alone_stretch_ends_with_the_elements)
+{
+    reset_words(5, 1);
+    model_spawn(send_close_and_receive, (void *)(intptr_t)0);
+    model_run();
+    check_conserved();
+}
+
+/* The other may hold a slot from before, behind one that is free again. */
+MODEL_DRIVER(chan_regained_stretch_beside_a_receiver, .weak_preemptions = 1)
+{
+    reset(3, NULL);
+    for (int i = 5; i < 8; i++) {
+        sent[i] = 1;
+        model_check(leat_chan_try_send(chan, &(struct word){ i, i }) == 0);
+    }
+    share();
+    model_spawn(regain_and_send, (void *)(intptr_t)0);
+    model_spawn(receive_two, NULL);
+    model_run();
+    check_conserved();
+}
+
+MODEL_DRIVER(chan_regained_stretch_beside_a_sender, .weak_preemptions = 1)
+{
+    reset(3, NULL);
+    share();
+    model_spawn(regain_and_receive, NULL);
+    model_spawn(send_two, (void *)(intptr_t)4);
     model_run();
     check_conserved();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c chan/chan.c chan/pass.c
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RING_SPINS=0 -DLEAT__CHAN_PATIENCE=1
- * model: flags -DLEAT__CHAN_PATIENCE_MAX=1 -DLEAT__CHAN_OPS=1
+ * model: flags -DLEAT__CHAN_PATIENCE_MAX=1 -DLEAT__CHAN_OPS=1 -DLEAT__RING_STRETCH=1
  *
  * Channels for all: each element that was sent is received once, in order, whatever closes or
  * cancels. */

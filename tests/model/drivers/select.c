@@ -2,7 +2,7 @@
 /* model: sources lockfree/lock.c task/wait.c task/waitlist.c task/bound.c
  * model: sources task/select.c chan/chan.c chan/pass.c chan/choose.c
  * model: sources sync/permits.c sync/semaphore.c
- * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RING_SPINS=0
+ * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RING_SPINS=0 -DLEAT__RING_STRETCH=1
  *
  * Select: exactly one case happens, whoever meets whom, and what is not taken stays. */
 #include <errno.h>
