@@ -13,6 +13,7 @@
 #include <leat/runtime.h>
 #include <leat/time.h>
 
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,9 @@ int       leat__kernel_thread_bind(int cpu);
 int       leat__kernel_thread_unbind(const struct leat__cpus *cpus);
 uint64_t  leat__kernel_seed(void);
 int       leat__kernel_doze_open(void);
+void      leat__kernel_doze_close(int fd);
+void      leat__kernel_doze_wake(int fd);
+void      leat__kernel_doze(struct pollfd *fds, size_t count, leat_time until);
 bool      leat__kernel_fence_usable(void);
 void      leat__kernel_fence_heavy(void);
 bool      leat__kernel_barrier_prepare(void);

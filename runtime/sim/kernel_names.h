@@ -24,6 +24,9 @@
 #define leat__barrier_all        leat__kernel_barrier_all
 #define leat__cpus_probe         leat__kernel_cpus_probe
 #define leat__doze_open          leat__kernel_doze_open
+#define leat__doze_close         leat__kernel_doze_close
+#define leat__doze_wake          leat__kernel_doze_wake
+#define leat__doze               leat__kernel_doze
 #define leat__worker_current     leat__kernel_worker_current
 #define leat__worker_become      leat__kernel_worker_become
 #define leat__thread_memory      leat__kernel_thread_memory

@@ -7,7 +7,6 @@
 #include "base/clamp.h"
 #include "platform/barrier.h"
 #include "platform/clock.h"
-#include "platform/doze.h"
 #include "platform/futex.h"
 #include "platform/membarrier.h"
 #include "platform/seed.h"
@@ -67,12 +66,6 @@ void leat__futex_wake(const void *word, int count)
     }
     leat__sim_point();
     leat__sim_wake(word, count);
-}
-
-/* A virtual thread cannot be in poll(2) for the world's descriptors: who is refused looks. */
-int leat__doze_open(void)
-{
-    return leat__sim_on ? -ENOSYS : leat__kernel_doze_open();
 }
 
 /* ---- threads ---- */

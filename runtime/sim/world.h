@@ -119,6 +119,7 @@ enum leat__world_open_kind {
     LEAT__WORLD_OPEN_WRITER,
     LEAT__WORLD_OPEN_SOCKET,
     LEAT__WORLD_OPEN_MEMORY,
+    LEAT__WORLD_OPEN_BELL, /* doze.c */
 };
 
 /* An open file: what a descriptor stands for. */
@@ -132,6 +133,7 @@ struct leat__world_open {
         struct leat__world_pipe   *pipe;
         struct leat__world_socket *socket;
         struct leat__world_memory *memory;
+        bool                       rung;
     };
 };
 

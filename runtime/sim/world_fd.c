@@ -142,6 +142,8 @@ void leat__world_open_drop(struct leat__world_open *open)
     case LEAT__WORLD_OPEN_MEMORY:
         leat__world_memory_drop(open->memory);
         break;
+    case LEAT__WORLD_OPEN_BELL:
+        break;
     }
     free(open);
     leat__world_changed();
@@ -261,6 +263,8 @@ unsigned leat__world_events(const struct leat__world_open *open)
         return events | (pipe->readers == 0 ? POLLERR : 0u);
     case LEAT__WORLD_OPEN_SOCKET:
         return leat__world_socket_events(open->socket);
+    case LEAT__WORLD_OPEN_BELL:
+        return open->rung ? POLLIN : 0;
     }
     return events;
 }

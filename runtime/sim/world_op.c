@@ -62,6 +62,7 @@ static int make_stream(struct leat__world_open *open, const struct leat__op *op)
         return reads ? leat__world_recv(open->socket, op->data, op->bytes, 0)
                      : leat__world_send(open->socket, op->source, op->bytes);
     case LEAT__WORLD_OPEN_MEMORY:
+    case LEAT__WORLD_OPEN_BELL:
         break; /* nobody opens a stream of one */
     }
     return -EINVAL;
