@@ -169,13 +169,13 @@ static uint32_t error_count(const struct leat__world_open *open, const struct le
 static int fail(struct leat__world_open *open, struct leat__op *op, uint32_t which)
 {
     enum leat__sim_call call = (enum leat__sim_call)op->code;
-    int err = leat__sim_error(call, object_of(open, op), which);
+    unsigned of = object_of(open, op);
+    int err = leat__sim_error(call, of, which);
 
     leat__sim_wrong(call, err, 0);
     if (op->code == LEAT__OP_CLOSE)
         (void)leat__world_close(op->fd); /* as the kernel does: an error, and closed all the same */
-    if (open && open->kind == LEAT__WORLD_OPEN_SOCKET &&
-        (op->code == LEAT__OP_RECV || op->code == LEAT__OP_SEND))
+    else if (of == LEAT__OF_SOCKET && (op->code == LEAT__OP_RECV || op->code == LEAT__OP_SEND))
         break_connection(open->socket, err);
     leat__world_changed();
     return err;
