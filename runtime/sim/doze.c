@@ -60,7 +60,7 @@ static int look(struct pollfd *fds, size_t count, leat_time *until)
 
         fds[i].revents = (short)(events & ((unsigned)fds[i].events | POLLERR | POLLHUP | POLLNVAL));
         if (fds[i].fd < LEAT__WORLD_FD) {
-            (void)poll(&fds[i], 1, 0);
+            leat__kernel_doze(&fds[i], 1, 0);
             *until = leat__time_min(*until, leat__sim_now() + LOOK_NS);
         }
         found += fds[i].revents != 0;
