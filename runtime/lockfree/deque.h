@@ -138,7 +138,7 @@ static inline struct leat__link *leat__deque_take_newest(struct leat__deque *deq
     struct leat__deque_ring *ring = load_relaxed(&deque->ring);
     struct leat__deque_slot *slot;
     struct leat__link *item;
-    char *soon;
+    uintptr_t soon; /* a number: there may be nothing, and no address behind it */
 
     if (bottom <= top)
         return NULL;
@@ -147,9 +147,10 @@ static inline struct leat__link *leat__deque_take_newest(struct leat__deque *deq
     if (slot->tag != tag)
         return NULL;
     item = load_relaxed(&slot->item); /* relaxed: we wrote it */
-    soon = (char *)load_relaxed(&leat__deque_slot(ring, bottom - 3)->item); /* relaxed: a hint */
-    __builtin_prefetch(soon, 1);
-    __builtin_prefetch(soon + 64, 1); /* items of the runtime's are two cache lines */
+    /* relaxed: a hint */
+    soon = (uintptr_t)load_relaxed(&leat__deque_slot(ring, bottom - 3)->item);
+    __builtin_prefetch((const void *)soon, 1);
+    __builtin_prefetch((const void *)(soon + 64), 1); /* items of ours are two cache lines */
     store_release(&deque->bottom, bottom); /* O1: a thief that reads this one must see the items */
     if (alone)
         return item;
