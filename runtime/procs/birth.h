@@ -36,8 +36,10 @@ pid_t leat__worker_fork(const struct leat__limits *limits, const int fds[LEAT__P
 void leat__worker_confine(struct leat__proc_self *self, const struct leat__limits *limits,
                           const int fds[LEAT__PROCS_FDS], int zygote);
 
-/* Around each job: its CPU time counts, and what it printed is on its way when it ends. */
+/* Around each job: its CPU time counts, and what it printed is on its way when it ends. When it was
+ * answered, the next one shall have the worker's output, whatever it did with it. */
 void leat__worker_job_begins(struct leat__proc_self *self);
 void leat__worker_job_ends(struct leat__proc_self *self);
+void leat__worker_job_answered(struct leat__proc_self *self);
 
 #endif

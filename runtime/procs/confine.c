@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -114,8 +115,8 @@ void leat__worker_confine(struct leat__proc_self *self, const struct leat__limit
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
     self->socket = move_high(fds[LEAT__PROCS_SOCKET]);
     self->bell = move_high(fds[LEAT__PROCS_BELL]);
-    for (int fd = 0; fd < 3; fd++)
-        self->standard[fd] = copy_high(fd);
+    for (int i = 0; i < 2; i++)
+        self->output[i] = copy_high(STDOUT_FILENO + i);
     if (limits->files_max > 0)
         limit(RLIMIT_NOFILE, limits->files_max);
     self->ring = mmap(NULL, sizeof *self->ring, PROT_READ | PROT_WRITE, MAP_SHARED,
@@ -127,6 +128,7 @@ void leat__worker_confine(struct leat__proc_self *self, const struct leat__limit
     set_limits(self, limits);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    self->jailed = limits->jail;
     if (limits->jail)
         check(leat__jail_enter(self->socket, self->bell) == 0);
 }
@@ -149,13 +151,12 @@ void leat__worker_job_begins(struct leat__proc_self *self)
     set_timer(self->kill_timer, self->cpu_ns + CPU_GRACE);
 }
 
-/* A job that closed these would have the next one print into the first file that it opens. */
-static void mend_standard(struct leat__proc_self *self)
+/* A job that closed these, or put others in their places, would have the next one print into a file
+ * of its own. To look costs as much as to set them again. In a jail they cannot be moved. */
+static void mend_output(struct leat__proc_self *self)
 {
-    if (fcntl(STDOUT_FILENO, F_GETFD) >= 0 && fcntl(STDERR_FILENO, F_GETFD) >= 0)
-        return;
-    for (int fd = 0; fd < 3; fd++)
-        if (dup2(self->standard[fd], fd) < 0)
+    for (int i = 0; i < 2 && !self->jailed; i++)
+        if (dup2(self->output[i], STDOUT_FILENO + i) < 0)
             self->cut_off = true;
 }
 
@@ -165,6 +166,15 @@ void leat__worker_job_ends(struct leat__proc_self *self)
         set_timer(self->cpu_timer, 0);
         set_timer(self->kill_timer, 0);
     }
-    mend_standard(self);
-    fflush(stdout); /* a line without an end, too: this process is killed, it does not exit */
+    /* A line without an end, too: this process is killed, it does not exit. */
+    if (__fpending(stdout) > 0 && fflush(stdout) != 0) {
+        mend_output(self);
+        clearerr(stdout);
+        fflush(stdout);
+    }
+}
+
+void leat__worker_job_answered(struct leat__proc_self *self)
+{
+    mend_output(self);
 }

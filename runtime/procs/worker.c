@@ -142,6 +142,7 @@ static _Noreturn void serve(struct leat__proc_self *worker)
         if (leat__ring_begin(slot)) {
             run(worker, index);
             give_back(worker, slot, LEAT__SLOT_DONE);
+            leat__worker_job_answered(worker); /* so that nobody waits for it */
             if (worker->cut_off)
                 _exit(LEAT__WORKER_CUT_OFF);
         } else {

@@ -10,8 +10,9 @@
 struct leat__proc_self {
     struct leat__ring *ring;
     int                socket, bell, pid;
-    int                standard[3]; /* copies of descriptors 0 to 2 */
+    int                output[2]; /* copies of descriptors 1 and 2 */
     bool               cut_off; /* a job closed those, too: this worker takes no other */
+    bool               jailed;
     bool               spin; /* the last spins found work */
     int64_t            cpu_ns; /* of a job; 0: no limit */
     int                cpu_timer, kill_timer;

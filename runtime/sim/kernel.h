@@ -59,6 +59,7 @@ void      leat__kernel_worker_confine(struct leat__proc_self *self,
                                       const int fds[LEAT__PROCS_FDS], int zygote);
 void      leat__kernel_worker_job_begins(struct leat__proc_self *self);
 void      leat__kernel_worker_job_ends(struct leat__proc_self *self);
+void      leat__kernel_worker_job_answered(struct leat__proc_self *self);
 bool      leat__kernel_jail_possible(void);
 
 /* Of run and observe, whose names inner_names.h keeps likewise. */

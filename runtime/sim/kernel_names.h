@@ -41,6 +41,7 @@
 #define leat__worker_confine     leat__kernel_worker_confine
 #define leat__worker_job_begins  leat__kernel_worker_job_begins
 #define leat__worker_job_ends    leat__kernel_worker_job_ends
+#define leat__worker_job_answered leat__kernel_worker_job_answered
 #define leat__jail_possible      leat__kernel_jail_possible
 
 #endif

@@ -195,6 +195,12 @@ void leat__worker_job_ends(struct leat__proc_self *self)
         leat__sim_process()->job++;
 }
 
+void leat__worker_job_answered(struct leat__proc_self *self)
+{
+    if (!leat__sim_on)
+        leat__kernel_worker_job_answered(self);
+}
+
 bool leat__jail_possible(void)
 {
     return leat__sim_on || leat__kernel_jail_possible();

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum slyness {
@@ -24,6 +25,8 @@ enum slyness {
     SLY_EXIT_124,  /* exits as a worker does that could not be set up */
     SLY_HALF_LINE, /* prints without an end of line, and returns */
     SLY_LAST_LINE, /* the same on stderr, and crashes */
+    SLY_REDIRECT,  /* leaves a file of its own in the place of its outputs */
+    SLY_REOPEN,    /* the same by the C library, with what it printed not yet written */
 };
 
 static void spin_deaf(void)
@@ -34,6 +37,16 @@ static void spin_deaf(void)
     sigprocmask(SIG_BLOCK, &all, NULL);
     for (volatile unsigned i = 0;; i++)
         ;
+}
+
+static int redirect(void)
+{
+    int file = memfd_create("mine", 0), err = 0;
+
+    for (int fd = 0; fd < 3; fd++)
+        if (dup2(file, fd) != fd)
+            err = -errno;
+    return err;
 }
 
 static int leave_daemon(struct leat_reply *reply)
@@ -85,6 +98,11 @@ LEAT_REMOTE(be_sly)
     case SLY_LAST_LINE:
         fprintf(stderr, "whole\nhalf");
         raise(SIGKILL);
+        break;
+    case SLY_REDIRECT:
+        return redirect();
+    case SLY_REOPEN:
+        return freopen("/dev/null", "w", stdout) && printf("to nobody") == 9 ? 0 : -EIO;
     }
     return 0;
 }
@@ -241,14 +259,15 @@ LEAT_TEST_TASK(procs_sly, exit_of_a_job_is_no_failure_of_its_worker)
     expect_str_eq(notes.text, "");
 }
 
-static void close_and_go_on(enum misdeed misdeed)
+/* The next job's output is logged, and in none of its files. */
+static void print_after(const struct leat_remote *function, int code)
 {
     struct notes notes;
     struct leat_procs *procs = open_noted_pool(&notes);
     struct leat_reply reply = { 0 };
     long length = -1;
 
-    expect_ok(misdeed_call(procs, misdeed, &reply));
+    expect_ok(leat_procs_call(procs, function, &code, sizeof code, &reply));
     expect_ok(leat_procs_call(procs, open_and_print, NULL, 0, &reply));
     assert_eq(reply.bytes, sizeof length);
     memcpy(&length, reply.data, sizeof length);
@@ -257,12 +276,19 @@ static void close_and_go_on(enum misdeed misdeed)
     leat_procs_close(procs);
     expect_contains(notes.text, "out worker");
     expect_contains(notes.text, "err worker");
+    expect(!strstr(notes.text, "to nobody"));
 }
 
 LEAT_TEST_TASK(procs_sly, who_comes_after_a_job_that_closed_its_output_has_one)
 {
-    close_and_go_on(MISDEED_CLOSE);
-    close_and_go_on(MISDEED_CLOSE_ALL);
+    print_after(misbehave, MISDEED_CLOSE);
+    print_after(misbehave, MISDEED_CLOSE_ALL);
+}
+
+LEAT_TEST_TASK(procs_sly, who_comes_after_a_job_that_moved_its_output_has_the_workers)
+{
+    print_after(be_sly, SLY_REDIRECT);
+    print_after(be_sly, SLY_REOPEN);
 }
 
 LEAT_TEST_TASK(procs_sly, half_a_line_is_logged_too)
