@@ -15,7 +15,7 @@ static const struct field {
     { #name, offsetof(struct leat__sim_config, name), sizeof(((struct leat__sim_config *)0)->name) }
     FIELD(strategy),  FIELD(personality), FIELD(interval),  FIELD(length),   FIELD(tick),
     FIELD(workers),   FIELD(capacity),    FIELD(size),      FIELD(watch),     FIELD(fine),
-    FIELD(spurious),
+    FIELD(spurious),  FIELD(barrier),
     FIELD(no_memory), FIELD(no_thread),   FIELD(io_error),  FIELD(io_short), FIELD(io_late),
     FIELD(reorder),   FIELD(faults_end),  FIELD(steps_max), FIELD(points_max),
     FIELD(time_max),  FIELD(cancel_at), FIELD(deadline),

@@ -149,7 +149,7 @@ void *leat__thread_memory(void)
 
 bool leat__fence_usable(void)
 {
-    return leat__sim_on || leat__kernel_fence_usable();
+    return leat__sim_on ? leat__sim_config()->barrier : leat__kernel_fence_usable();
 }
 
 void leat__fence_heavy(void)
@@ -162,7 +162,7 @@ void leat__fence_heavy(void)
 
 bool leat__barrier_prepare(void)
 {
-    return leat__sim_on || leat__kernel_barrier_prepare();
+    return leat__sim_on ? leat__sim_config()->barrier : leat__kernel_barrier_prepare();
 }
 
 void leat__barrier_all(void)

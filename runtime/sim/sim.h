@@ -68,6 +68,7 @@ struct leat__sim_config {
     unsigned  size;       /* 1 to 100; for scenarios: how much they do; shrinking lowers it */
     bool      watch;      /* the watching thread runs too */
     bool      fine;       /* relaxed loads and stores are decision points too */
+    bool      barrier;    /* the kernel has membarrier(2); else there are no stand-ins for hogs */
     uint32_t  spurious;   /* futex waits that end for no reason */
     uint32_t  no_memory;  /* the runtime's allocations that fail */
     uint32_t  no_thread;  /* threads that can't be started */

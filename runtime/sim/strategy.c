@@ -166,6 +166,7 @@ void leat__sim_draw(struct leat__sim_config *config, uint64_t seed)
     config->size = 1 + leat__random_below(&random, leat__random_below(&random, 4) ? 10 : 100);
     config->watch = leat__random_below(&random, 4) == 0;
     config->fine = leat__random_below(&other, 4) == 0;
+    config->barrier = leat__random_below(&other, 8) > 0;
     config->spurious = leat__random_below(&random, 4) == 0 ? 50 : 0;
     if (leat__random_below(&random, 4) > 0)
         return;

@@ -229,13 +229,13 @@ static void call_behind_a_hog(uint32_t computing)
 }
 
 /* All others sleep. */
-SCENARIO_OF(a_slot_behind_the_only_hog, .seeds = 200, .with = "tick=50,watch=0")
+SCENARIO_OF(a_slot_behind_the_only_hog, .seeds = 200, .with = "tick=50,watch=0,barrier=1")
 {
     call_behind_a_hog(0);
 }
 
 /* Who else awakes may take the only one who was asked to look; then the watching thread asks. */
-SCENARIO_OF(a_slot_behind_a_hog, .seeds = 200, .with = "tick=50,watch=1")
+SCENARIO_OF(a_slot_behind_a_hog, .seeds = 200, .with = "tick=50,watch=1,barrier=1")
 {
     uint32_t workers = worker_count();
 
