@@ -61,7 +61,8 @@ LEAT_API int leat_stack_report(int fd);
  * is named in the log, with its stack, and again each time it has gone on for ten times as long.
  * Others do not wait for it, where the runtime has a worker that is not held too: tasks in its
  * worker's queue are run elsewhere, and after some milliseconds its worker's timers, operations and
- * cancels are seen to by another. Pinned tasks stay.
+ * cancels are seen to by another. Pinned tasks stay. With LEAT_WATCH=0, or without membarrier(2),
+ * so may the one that the task has readied last.
  *
  * For both, and for a dump, the worker's thread may be sent SIGURG; a handler of the program's own
  * for that signal gets those that are not leat's, if it was installed before the runtime started.

@@ -20,6 +20,11 @@
  *       searches and then is it: who declines sees one, or wakes somebody. A sentinel, the last to
  *       search, or who got up before it slept for what a search would take, and finds work of its
  *       own, wakes another, where something is queued that was perhaps declined.
+ *       LIFO slots are exempt. A sentinel looks at them too, but who puts a fiber there sees to one
+ *       only as leat__offer_slot says, and what that misses is the watching thread's: it wakes a
+ *       worker to be the sentinel (leat__sched_notice). So with LEAT_WATCH=0, and always where the
+ *       kernel lacks the barrier by which a slot is stolen (sched->relief), a fiber in a slot may
+ *       wait for as long as its worker computes.
  * ORDERING
  *   O1  The sentinel's retreat against somebody's awakening: it clears the mark, then reads how
  *       many are awake; who awakes counts himself, then reads the mark when he declines. The fences

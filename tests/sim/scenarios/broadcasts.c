@@ -4,26 +4,12 @@
  * rounds, for each of these is a moment of a few instructions. */
 #include "sim/scenarios/scenario.h"
 
-#define ROUNDS_MAX      32
 #define SUBSCRIBERS_MAX 3
 
 static struct leat_broadcast *broadcast;
 static struct leat_watch *watch;
 static struct leat_subscriber subscribers[SUBSCRIBERS_MAX];
 static uint32_t each, to_read[SUBSCRIBERS_MAX];
-
-static uint32_t rounds_of_this_seed(void)
-{
-    return 1 + leat_sim_size() * (ROUNDS_MAX - 1) / 100;
-}
-
-static void hesitate(void)
-{
-    for (uint32_t i = leat_sim_choose(12); i > 0; i--)
-        leat_sim_point();
-    if (leat_sim_choose(4) == 0)
-        leat_yield();
-}
 
 static int sends(void *arg)
 {

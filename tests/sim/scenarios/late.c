@@ -6,7 +6,7 @@
 #define CROWD 100
 
 /* For this many others' steps, about. */
-static void hesitate(void)
+static void let_others_step(void)
 {
     for (uint32_t i = leat_sim_choose(8); i > 0; i--)
         leat_sim_point();
@@ -87,7 +87,7 @@ static int passes_by(void *arg)
     (void)arg;
     for (int i = 0; i < 30; i++) {
         if (leat_semaphore_try_acquire(&semaphore, 1) == 0) {
-            hesitate();
+            let_others_step();
             leat_semaphore_release(&semaphore, 1);
         }
         leat_yield();
@@ -107,7 +107,7 @@ SCENARIO(releases_that_come_too_late)
             leat_sim_expect(leat_spawn(&scope, passes_by, NULL) == 0);
             (void)leat_sleep((leat_time)leat_sim_choose(60) * LEAT_USEC);
             leat_semaphore_release(&semaphore, 1);
-            hesitate();
+            let_others_step();
             leat_semaphore_release(&semaphore, 1);
             leat_sim_expect(leat_scope_join(&scope) == 0);
         }
@@ -142,7 +142,7 @@ static int sets_at_that_moment(void *arg)
 {
     (void)arg;
     leat_sim_expect(leat_sleep_until(moment) == 0);
-    hesitate();
+    let_others_step();
     leat_event_set(&bell);
     return 0;
 }
@@ -170,7 +170,7 @@ static int is_cancelled(void *arg)
     (void)arg;
     if (leat_sim_choose(2))
         (void)leat_sleep((leat_time)leat_sim_choose(20) * LEAT_USEC);
-    hesitate();
+    let_others_step();
     return 0;
 }
 
@@ -181,7 +181,7 @@ static int lives_where_it_was(void *arg)
     (void)arg;
     for (size_t i = 0; i < sizeof mine; i++)
         mine[i] = GRAVE;
-    hesitate();
+    let_others_step();
     for (size_t i = 0; i < sizeof mine; i++)
         leat_sim_expect(mine[i] == GRAVE);
     return 0;
@@ -196,7 +196,7 @@ SCENARIO(cancels_that_come_too_late)
         leat_sim_expect(leat_spawn_handle(&scope, &task, is_cancelled, NULL, NULL) == 0);
         for (int k = 0; k < 3; k++)
             leat_sim_expect(leat_spawn(&scope, lives_where_it_was, NULL) == 0);
-        hesitate();
+        let_others_step();
         if (leat_sim_choose(2))
             (void)leat_sleep((leat_time)leat_sim_choose(20) * LEAT_USEC);
         leat_sim_expect(leat_task_cancel(task) == 0);

@@ -3,22 +3,6 @@
  * Each round brings a few tasks to one such moment, and there are many rounds. */
 #include "sim/scenarios/scenario.h"
 
-#define ROUNDS_MAX 32
-
-static uint32_t rounds_of_this_seed(void)
-{
-    return 1 + leat_sim_size() * (ROUNDS_MAX - 1) / 100;
-}
-
-/* For this many others' steps, about: in time, or none. */
-static void hesitate(void)
-{
-    for (uint32_t i = leat_sim_choose(12); i > 0; i--)
-        leat_sim_point();
-    if (leat_sim_choose(4) == 0)
-        leat_yield();
-}
-
 /* ---- two meet at a barrier, and one is cancelled on its way: both pass, or neither ---- */
 
 static struct leat_barrier barrier;

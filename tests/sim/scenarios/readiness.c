@@ -12,7 +12,7 @@ static struct {
     uint32_t            elements, bytes;
 } both;
 
-static void hesitate(void)
+static void come_later(void)
 {
     for (uint32_t i = leat_sim_choose(24); i > 0; i--)
         leat_sim_point();
@@ -24,7 +24,7 @@ static int sends(void *arg)
 {
     (void)arg;
     for (uint32_t i = 0; i < WORDS; i++) {
-        hesitate();
+        come_later();
         leat_sim_expect(leat_chan_send(both.words, &i) == 0);
     }
     return 0;
@@ -34,7 +34,7 @@ static int writes(void *arg)
 {
     (void)arg;
     for (uint32_t i = 0; i < WORDS; i++) {
-        hesitate();
+        come_later();
         leat_sim_expect(leat_write_all(both.writer, &(unsigned char){ (unsigned char)i }, 1) == 1);
     }
     return 0;
@@ -56,7 +56,7 @@ static int chooses(void *arg)
             leat_sim_expect(element == both.elements++);
         else
             leat_sim_expect(leat_read(both.reader, &byte, 1) == 1 && byte == both.bytes++);
-        hesitate();
+        come_later();
     }
     (void)arg;
     return 0;

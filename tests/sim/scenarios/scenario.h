@@ -72,6 +72,23 @@ static inline leat_time draw_limit(void)
     }
 }
 
+/* For this many others' steps, about: in time, or none. */
+static inline void hesitate(void)
+{
+    for (uint32_t i = leat_sim_choose(12); i > 0; i--)
+        leat_sim_point();
+    if (leat_sim_choose(4) == 0)
+        leat_yield();
+}
+
+/* How often to do what shows seldom, and costs little. */
+#define ROUNDS_MAX 32
+
+static inline uint32_t rounds_of_this_seed(void)
+{
+    return 1 + leat_sim_size() * (ROUNDS_MAX - 1) / 100;
+}
+
 /* Nothing, or what lets others run, for up to a millisecond. Its error is the next call's too. */
 static inline void dwell(void)
 {
