@@ -42,17 +42,18 @@ enum leat__class {
 };
 #define LEAT__FIBER_PINNED 0x8000u /* and the worker it belongs to */
 
+/* What a switch touches comes first: it shall be one cache line. */
 struct leat__fiber {
     struct leat__link    link;    /* in a run queue, the injector or an inbox */
     struct leat__context context; /* valid while PARKED or QUEUED */
     struct leat__stack  *stack;   /* NULL until it first runs */
-    struct leat__sched  *sched;
-    void                *self;    /* the room above: who runs on this fiber now */
-    void                *group;   /* the room above: new ones of one group may be asked for */
     LEAT_ATOMIC(uint8_t) state;
     LEAT_ATOMIC(bool)    taken;   /* the room above: of its late wait (task/late.h) */
     uint16_t             special; /* LEAT__FIBER_PINNED | worker, or 1 + a class; 0: as most are */
     uint32_t             origin; /* the room above: where it was spawned; 0: not to be told */
+    struct leat__sched  *sched;
+    void                *self;    /* the room above: who runs on this fiber now */
+    void                *group;   /* the room above: new ones of one group may be asked for */
 };
 
 static inline bool leat__fiber_is_pinned(const struct leat__fiber *fiber)

@@ -7,6 +7,8 @@
  * doubles the switches. (What is inline of this is in turn.h.) */
 #include "sched/turn.h"
 
+#include <sched.h>
+
 void leat__arrive(struct leat__worker *worker)
 {
     leat__turn_arrive(worker);
@@ -61,12 +63,6 @@ void leat__park(leat__commit_fn *commit, void *arg)
     leat__park_on(leat__worker_current(), commit, arg);
 }
 
-static inline void prefetch_block(struct leat__fiber *fiber)
-{
-    __builtin_prefetch(&fiber->context, 1);
-    __builtin_prefetch(&fiber->state, 1);
-}
-
 /* Does the running fiber give way to nobody but those in the ring, whose turns are too short to be
  * offered to others (I4 of worker.h)? Then this is the first. */
 static struct leat__fiber *only_ring(struct leat__worker *worker)
@@ -111,7 +107,7 @@ rotate(struct leat__worker *worker, struct leat__fiber *fiber, struct leat__fibe
     saved = *worker->errno_at; /* as in leat__turn_park */
     worker->upcoming = leat__container_of(after, struct leat__fiber, link);
     if (far) { /* a block first, and once it is there its frame */
-        prefetch_block(leat__container_of(far, struct leat__fiber, link));
+        __builtin_prefetch(far, 1);
         leat__context_prefetch_hint(&leat__container_of(near, struct leat__fiber, link)->context);
     }
     leat__turn_set_state(fiber, LEAT__FIBER_QUEUED);
@@ -131,29 +127,31 @@ rotate(struct leat__worker *worker, struct leat__fiber *fiber, struct leat__fibe
 }
 
 /* The general way. Out of line: the short one keeps its registers. */
-static __attribute__((noinline)) bool give_way(struct leat__worker *worker)
+static __attribute__((noinline)) void give_way(struct leat__worker *worker)
 {
     struct leat__fiber *next = only_ring(worker);
 
     if (next && rotate(worker, worker->face.running, next))
-        return true;
+        return;
     next = leat__turn_next(worker);
     leat__probe_count(&worker->face.probe.yields);
     if (!next && worker->turns_left > 0)
-        return true; /* nobody to give way to, and not yet time to look around */
+        return; /* nobody to give way to, and not yet time to look around */
     park_for(worker, next, NULL, NULL);
-    return true;
 }
 
-bool leat__give_way(void)
+void leat__give_way(void)
 {
     struct leat__worker *worker = leat__worker_current();
     struct leat__fiber *fiber, *next;
 
-    if (!worker || !(fiber = worker->face.running))
-        return false;
+    if (!worker || !(fiber = worker->face.running)) {
+        sched_yield();
+        return;
+    }
     next = worker->upcoming;
-    return (next && rotate(worker, fiber, next)) || give_way(worker);
+    if (!next || !rotate(worker, fiber, next))
+        give_way(worker);
 }
 
 void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber)

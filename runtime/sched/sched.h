@@ -35,8 +35,8 @@ void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber);
 /* Queue a fiber that never ran. Any thread of the process. */
 void leat__start(struct leat__fiber *fiber);
 
-/* Let other runnable fibers go first. Returns false, and did nothing, outside of a fiber. */
-bool leat__give_way(void);
+/* Let other runnable fibers go first; outside of a fiber, other threads. */
+void leat__give_way(void);
 
 /* Take the newest fiber that was started by this worker, if nobody runs it yet and it is of this
  * group, counting a turn; NULL when there is none, or when it is time for the worker to look

@@ -7,12 +7,9 @@
 
 #include <leat/task.h>
 
-#include <sched.h>
-
 void leat_yield(void)
 {
-    if (!leat__give_way())
-        sched_yield();
+    leat__give_way();
 }
 
 int leat_sleep_until(leat_time when)

@@ -343,6 +343,6 @@ void leat__wake(struct leat__waiter *waiter)
 void leat__stand_back(void)
 {
     cpu_relax();
-    (void)leat__give_way();
+    leat__give_way();
     sched_yield();
 }
