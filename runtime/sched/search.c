@@ -224,7 +224,7 @@ void leat__raid_stalled(struct leat__worker *worker, leat_time now)
 
     worker->neighbour = (worker->neighbour + 1) % sched->count;
     if (victim == worker || !(has_queue(victim) || leat__slot_holds(&victim->lifo)) ||
-        standing(victim, now) < LEAT__SENTINEL_NS)
+        standing(victim, now) < LEAT__SENTINEL_NS / 2)
         return;
     fiber = sched->relief ? steal_slot(worker, victim) : NULL;
     if (fiber)
