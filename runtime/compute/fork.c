@@ -85,20 +85,35 @@ static void answer(struct leat__lane *lane)
     leat__compute_published(lane->pool, lane);
 }
 
+/* There is no room for the job. */
+static inline void run_at_once(struct leat__split *split, struct leat_job *job)
+{
+    split->over++;
+    store_relaxed(leat__split_low(split), UINTPTR_MAX); /* relaxed: our own next join reads it */
+    job->leat__fn(&split->ctx, job);
+}
+
+/* Somebody has asked, or there is no pool where anybody could. */
+static __attribute__((noinline)) void fork_asked(struct leat__lane *lane, struct leat_job *job)
+{
+    struct leat__split *split = &lane->split;
+    bool room = lane->pool && leat__split_head(split) < LEAT__SPLIT_SLOTS;
+
+    if (room)
+        *split->ctx.leat__head++ = job;
+    answer(lane);
+    if (!room)
+        run_at_once(split, job);
+}
+
 void leat__fork_slow(struct leat_ctx *ctx, struct leat_job *job)
 {
     struct leat__lane *lane = leat__lane_of(ctx);
-    struct leat__split *split = &lane->split;
 
-    if (lane->pool && ctx->leat__head < split->slots + LEAT__SPLIT_SLOTS) {
-        *ctx->leat__head++ = job;
-        answer(lane);
-        return;
-    }
-    answer(lane);
-    split->over++;
-    store_relaxed(leat__split_low(split), UINTPTR_MAX); /* relaxed: our own next join reads it */
-    job->leat__fn(ctx, job);
+    if (leat__split_asked(&lane->split))
+        fork_asked(lane, job);
+    else
+        run_at_once(&lane->split, job);
 }
 
 static bool ended(struct leat_job *job, uint32_t *state)
@@ -193,17 +208,14 @@ static bool reclaim(struct leat__lane *lane)
     return true;
 }
 
-void leat__join_slow(struct leat_ctx *ctx, struct leat_job *job, leat_job_fn *fn)
+/* The newest job is one that may be public, or somebody has asked. */
+static __attribute__((noinline)) void join_asked(struct leat_ctx *ctx, struct leat_job *job,
+                                                 leat_job_fn *fn)
 {
     struct leat__lane *lane = leat__lane_of(ctx);
     struct leat__split *split = &lane->split;
     uint32_t newest;
 
-    if (split->over > 0) { /* the fork has run it */
-        if (--split->over == 0 && lane->pool)
-            leat__split_settle_low(split);
-        return;
-    }
     leat__check(ctx->leat__head > split->slots && ctx->leat__head[-1] == job,
                 "join jobs in the reverse order of their forks, with the context they had");
     newest = leat__split_head(split) - 1;
@@ -217,6 +229,20 @@ void leat__join_slow(struct leat_ctx *ctx, struct leat_job *job, leat_job_fn *fn
     answer(lane);
     leat__split_settle_low(split);
     fn(ctx, job);
+}
+
+void leat__join_slow(struct leat_ctx *ctx, struct leat_job *job, leat_job_fn *fn)
+{
+    struct leat__lane *lane = leat__lane_of(ctx);
+    struct leat__split *split = &lane->split;
+
+    if (split->over == 0) {
+        join_asked(ctx, job, fn);
+        return;
+    }
+    /* Its fork has run it. */
+    if (--split->over == 0 && lane->pool)
+        leat__split_settle_low(split);
 }
 
 /* ---- thief ---- */
