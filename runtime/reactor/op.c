@@ -198,11 +198,21 @@ static int submit_and_wait(struct leat__reactor *reactor, struct leat__op *op, i
 
 /* ---- faults ---- */
 
-/* Returns true when the op is over with *ret. */
-static bool fault(struct leat__op *op, leat__fault_fn *hook, int *ret)
+/* Does the seam have a hook? Asked at each op, so it is one load and a branch in its way. */
+static bool has_fault_hook(void)
 {
+    /* relaxed: fault() reads it once more */
+    return __builtin_expect(load_relaxed(&leat__fault_hook) != NULL, 0);
+}
+
+/* Returns true when the op is over with *ret. */
+static __attribute__((noinline, cold)) bool fault(struct leat__op *op, int *ret)
+{
+    leat__fault_fn *hook = load_acquire(&leat__fault_hook); /* pairs with leat__fault_set */
     struct leat__fault fault = { 0 };
 
+    if (!hook)
+        return false; /* it was taken away meanwhile */
     hook(op, &fault);
     if (fault.result < 0) {
         if (op->code == LEAT__OP_CLOSE)
@@ -230,10 +240,9 @@ int leat__op_arm(struct leat__op *op, struct leat__ticket ticket)
 {
     struct leat__worker *worker = leat__worker_current();
     struct leat__reactor *reactor = reactor_here(worker);
-    leat__fault_fn *hook = load_acquire(&leat__fault_hook); /* pairs with leat__fault_set */
     int err = 0;
 
-    if (__builtin_expect(hook != NULL, 0) && fault(op, hook, &err))
+    if (has_fault_hook() && fault(op, &err))
         return err;
     leat__probe_count(&leat__worker_probe(worker)->ring_ops);
     op->reactor = reactor;
@@ -348,14 +357,13 @@ static bool may_not_wait(const struct leat__op *op)
 
 int leat__op_run(struct leat__op *op)
 {
-    leat__fault_fn *hook = load_acquire(&leat__fault_hook); /* pairs with leat__fault_set */
     int result = leat__checkpoint(leat__self());
 
     if (__builtin_expect(result != 0, 0))
         return result;
     if (leat__op_has_bytes(op) && op->bytes > LEAT__OP_BYTES_MAX)
         op->bytes = LEAT__OP_BYTES_MAX;
-    if (__builtin_expect(hook != NULL, 0) && fault(op, hook, &result))
+    if (has_fault_hook() && fault(op, &result))
         return result;
     if ((op->direct || may_not_wait(op)) && !op->stubborn) {
         result = leat__op_attempt(op, false);
