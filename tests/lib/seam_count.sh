@@ -93,7 +93,8 @@ max=0
 for what in spawn_join yield ping_pong channel pipe; do
     with=$(tenths "$program" $what) without=$(tenths "$work/seam_count" $what)
     [ "$with" -gt 0 ] && [ "$without" -gt 0 ] || { echo "seams: callgrind has not run"; exit 1; }
-    echo "seams $what with=$((with / 10)).$((with % 10)) without=$((without / 10)).$((without % 10))"
+    echo "seams $what with=$((with / 10)).$((with % 10))" \
+        "without=$((without / 10)).$((without % 10))"
     permille=$(((with - without) * 1000 / without))
     [ $permille -le $max ] || max=$permille
 done
