@@ -10,6 +10,8 @@ leatsum=$examples/leatsum
 slowdown=${LEAT_TEST_SLOWDOWN:-1} # more than 1 under a sanitizer
 full=${LEAT_TEST_FULL:-0}
 failures=0
+# Messages are compared, and a busy machine keeps a worker from its CPU for a tenth of a second.
+export LEAT_STALL_MS=$((2000 * slowdown))
 
 work=$(mktemp -d) || exit 1
 # A background program that is killed before its exec still is this script, trap and all.
