@@ -21,38 +21,25 @@ static void reset_late(size_t capacity, int owner)
 MODEL_DRIVER(chan_late_receiver_is_found, .preemptions = 2, .weak_preemptions = 1)
 {
     reset_late(1, 2);
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { receive_one });
 }
 
 MODEL_DRIVER(chan_late_sender_is_found, .preemptions = 2, .weak_preemptions = 1)
 {
     reset_late(0, 1);
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { receive_one });
 }
 
 MODEL_DRIVER(chan_late_waiters_of_a_shared_one, .weak_preemptions = 1)
 {
     reset_late(1, 0);
-    model_spawn(send_two, (void *)(intptr_t)0);
-    model_spawn(receive_two, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two, 0 }, { receive_two });
 }
 
 MODEL_DRIVER(chan_late_waiter_is_cancelled_under_a_taker, .preemptions = 2, .weak_preemptions = 1)
 {
     reset_late(1, 2);
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { receive_one }, { cancel });
 }
 
 static void receive_twice(void *arg)
@@ -68,11 +55,7 @@ static void receive_twice(void *arg)
 MODEL_DRIVER(chan_late_waiter_is_taken_or_cancelled, .preemptions = 2, .weak_preemptions = 1)
 {
     reset_late(0, 0);
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(receive_twice, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { receive_twice }, { cancel });
 }
 
 /* After many elements who finds nothing lets others run once, and looks again, before it waits. */
@@ -81,11 +64,7 @@ MODEL_DRIVER(chan_gives_way_before_it_waits, .preemptions = 2, .weak_preemptions
     reset_late(1, 2);
     selves[1].scope = NULL;
     selves[2].budget = LEAT__BUDGET - LEAT__CHAN_MANY;
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { receive_one }, { cancel });
 }
 
 /* ---- two tasks of the worker whose it is, and another thread ----
@@ -118,13 +97,14 @@ static void reset_two(size_t capacity)
     tasks_resumes = go_on_elsewhere;
 }
 
-static void run_two(void)
+#define run_two(...) run_two_parts((const struct part[]){ __VA_ARGS__, { NULL, 0 } })
+
+static void run_two_parts(const struct part *parts)
 {
     give_to(2);
     faces[1].inside = &insides[2];
-    model_run();
+    run_parts(parts);
     tasks_parked = tasks_resumes = NULL;
-    check_conserved();
 }
 
 static void receive_and_end(void *arg)
@@ -164,57 +144,39 @@ MODEL_DRIVER(alone_hand_over_against_a_cancel, .weak_preemptions = 1)
 {
     reset_two(1);
     selves[2].scope = NULL;
-    model_spawn(receive_and_end, NULL);
-    model_spawn(then_send, (void *)(intptr_t)0);
-    model_spawn(cancel, NULL);
-    run_two();
+    run_two({ receive_and_end }, { then_send, 0 }, { cancel });
 }
 
 MODEL_DRIVER(alone_refill_against_a_cancel, .weak_preemptions = 1)
 {
     reset_two(1);
     fill_one();
-    model_spawn(send_and_end, (void *)(intptr_t)0);
-    model_spawn(then_receive, NULL);
-    model_spawn(cancel, NULL);
-    run_two();
+    run_two({ send_and_end, 0 }, { then_receive }, { cancel });
 }
 
 MODEL_DRIVER(alone_fetch_against_a_cancel, .weak_preemptions = 1)
 {
     reset_two(0);
-    model_spawn(send_and_end, (void *)(intptr_t)0);
-    model_spawn(then_receive, NULL);
-    model_spawn(cancel, NULL);
-    run_two();
+    run_two({ send_and_end, 0 }, { then_receive }, { cancel });
 }
 
 MODEL_DRIVER(alone_hand_over_beside_another_sender, .preemptions = 1, .stale = 1)
 {
     reset_two(1);
-    model_spawn(receive_and_end, NULL);
-    model_spawn(then_send, (void *)(intptr_t)0);
-    model_spawn(send_one, (void *)(intptr_t)4);
-    run_two();
+    run_two({ receive_and_end }, { then_send, 0 }, { send_one, 4 });
 }
 
 MODEL_DRIVER(alone_refill_beside_another_receiver, .preemptions = 1, .stale = 1)
 {
     reset_two(1);
     fill_one();
-    model_spawn(send_and_end, (void *)(intptr_t)0);
-    model_spawn(then_receive, NULL);
-    model_spawn(receive_one, NULL);
-    run_two();
+    run_two({ send_and_end, 0 }, { then_receive }, { receive_one });
 }
 
 MODEL_DRIVER(alone_fetch_against_a_close, .weak_preemptions = 1, .stale = 1)
 {
     reset_two(0);
-    model_spawn(send_and_end, (void *)(intptr_t)0);
-    model_spawn(then_receive, NULL);
-    model_spawn(close_it, NULL);
-    run_two();
+    run_two({ send_and_end, 0 }, { then_receive }, { close_it });
 }
 
 /* ---- regained: a worker that alone uses a shared one gets it for itself ---- */
@@ -267,40 +229,28 @@ MODEL_DRIVER(chan_regained_beside_a_sender, .preemptions = 2, .weak_preemptions 
 {
     reset(2, NULL);
     share();
-    model_spawn(talk_to_itself, NULL);
-    model_spawn(send_one, (void *)(intptr_t)4);
-    model_run();
-    check_conserved();
+    run({ talk_to_itself }, { send_one, 4 });
 }
 
 MODEL_DRIVER(chan_regained_beside_a_receiver, .preemptions = 2, .weak_preemptions = 1)
 {
     reset(2, NULL);
     share();
-    model_spawn(send_two_receive_one, NULL);
-    model_spawn(receive_one, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two_receive_one }, { receive_one });
 }
 
 MODEL_DRIVER(chan_regained_by_turns_is_taken_again, .preemptions = 2, .weak_preemptions = 1)
 {
     reset(1, &scope);
     share();
-    model_spawn(look_and_receive, NULL);
-    model_spawn(send_one, (void *)(intptr_t)4);
-    model_run();
-    check_conserved();
+    run({ look_and_receive }, { send_one, 4 });
 }
 
 MODEL_DRIVER(chan_regained_is_closed_by_another, .preemptions = 2, .weak_preemptions = 1)
 {
     reset(2, NULL);
     share();
-    model_spawn(talk_to_the_end, NULL);
-    model_spawn(close_it, NULL);
-    model_run();
-    check_conserved();
+    run({ talk_to_the_end }, { close_it });
 }
 
 /* ---- stretches: positions of which who is alone need not ask (ring.h) ---- */
@@ -325,9 +275,7 @@ MODEL_DRIVER(alone_stretch_is_shut_by_a_receiver)
     reset_words(4, 2);
     tasks_parked = let_the_next_run;
     tasks_resumes = go_on_elsewhere;
-    model_spawn(pass_two_and_receive, (void *)(intptr_t)0);
-    model_spawn(then_send, (void *)(intptr_t)4);
-    run_two();
+    run_two({ pass_two_and_receive, 0 }, { then_send, 4 });
 }
 
 static void fill_and_send(void *arg)
@@ -344,9 +292,7 @@ MODEL_DRIVER(alone_stretch_is_shut_by_a_sender)
     reset_words(3, 2);
     tasks_parked = let_the_next_run;
     tasks_resumes = go_on_elsewhere;
-    model_spawn(fill_and_send, (void *)(intptr_t)0);
-    model_spawn(then_receive, NULL);
-    run_two();
+    run_two({ fill_and_send, 0 }, { then_receive });
 }
 
 /* Two turns, the first of which finds that another worker was there. */
@@ -369,10 +315,7 @@ static void pass_two_and_one(void *arg)
 MODEL_DRIVER(alone_stretch_is_taken_away, .preemptions = 2, .weak_preemptions = 1)
 {
     reset_words(4, 1);
-    model_spawn(pass_two_and_one, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_run();
-    check_conserved();
+    run({ pass_two_and_one, 0 }, { receive_one });
 }
 
 static void regain_and_send(void *arg)
@@ -406,10 +349,7 @@ static void receive_three(void *arg)
 MODEL_DRIVER(alone_stretch_is_shut_by_another_worker, .preemptions = 1, .weak_preemptions = 1)
 {
     reset_words(4, 1);
-    model_spawn(send_two_regain_and_send, (void *)(intptr_t)0);
-    model_spawn(receive_three, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two_regain_and_send, 0 }, { receive_three });
 }
 
 static void send_close_and_receive(void *arg)
@@ -422,9 +362,7 @@ static void send_close_and_receive(void *arg)
 MODEL_DRIVER(alone_stretch_ends_with_the_elements)
 {
     reset_words(5, 1);
-    model_spawn(send_close_and_receive, (void *)(intptr_t)0);
-    model_run();
-    check_conserved();
+    run({ send_close_and_receive, 0 });
 }
 
 /* The other may hold a slot from before, behind one that is free again. */
@@ -436,20 +374,14 @@ MODEL_DRIVER(chan_regained_stretch_beside_a_receiver, .weak_preemptions = 1)
         model_check(leat_chan_try_send(chan, &(struct word){ i, i }) == 0);
     }
     share();
-    model_spawn(regain_and_send, (void *)(intptr_t)0);
-    model_spawn(receive_two, NULL);
-    model_run();
-    check_conserved();
+    run({ regain_and_send, 0 }, { receive_two });
 }
 
 MODEL_DRIVER(chan_regained_stretch_beside_a_sender, .weak_preemptions = 1)
 {
     reset(3, NULL);
     share();
-    model_spawn(regain_and_receive, NULL);
-    model_spawn(send_two, (void *)(intptr_t)4);
-    model_run();
-    check_conserved();
+    run({ regain_and_receive }, { send_two, 4 });
 }
 
 /* ---- who was alone, and who comes ---- */
@@ -459,19 +391,12 @@ MODEL_DRIVER(chan_is_taken_from_a_sender_who_was_alone, .preemptions = 3, .weak_
 {
     reset(2, NULL);
     give_to(1);
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(send_one, (void *)(intptr_t)4);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { send_one, 4 });
 }
 
 MODEL_DRIVER(chan_is_taken_by_two_at_once, .preemptions = 2, .weak_preemptions = 1, .stale = 1)
 {
     reset(4, NULL);
     give_to(1);
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(send_one, (void *)(intptr_t)2);
-    model_spawn(send_one, (void *)(intptr_t)4);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { send_one, 2 }, { send_one, 4 });
 }

@@ -10,99 +10,63 @@
 MODEL_DRIVER(chan_rendezvous_passes_two, .weak_preemptions = 1)
 {
     reset(0, NULL);
-    model_spawn(send_two, (void *)(intptr_t)0);
-    model_spawn(receive_two, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two, 0 }, { receive_two });
 }
 
 MODEL_DRIVER(chan_of_one_passes_two, .weak_preemptions = 1)
 {
     reset(1, NULL);
-    model_spawn(send_two, (void *)(intptr_t)0);
-    model_spawn(receive_two, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two, 0 }, { receive_two });
 }
 
 MODEL_DRIVER(chan_between_a_task_and_a_plain_thread, .weak_preemptions = 1)
 {
     reset(1, NULL);
     tasks_make_plain(2);
-    model_spawn(send_two, (void *)(intptr_t)0);
-    model_spawn(receive_two, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two, 0 }, { receive_two });
 }
 
 MODEL_DRIVER(chan_two_senders_one_receiver, .preemptions = 1, .stale = 1)
 {
     reset(1, NULL);
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(send_one, (void *)(intptr_t)4);
-    model_spawn(receive_two, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { send_one, 4 }, { receive_two });
 }
 
 MODEL_DRIVER(chan_one_sender_two_receivers, .preemptions = 1, .stale = 1)
 {
     reset(1, NULL);
-    model_spawn(send_two, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_spawn(receive_one, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two, 0 }, { receive_one }, { receive_one });
 }
 
 MODEL_DRIVER(chan_closed_is_drained_and_then_at_its_end, .weak_preemptions = 1)
 {
     reset(1, NULL);
-    model_spawn(send_two_and_close, (void *)(intptr_t)0);
-    model_spawn(receive_to_the_end, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two_and_close, 0 }, { receive_to_the_end });
 }
 
 MODEL_DRIVER(chan_close_wakes_receivers, .preemptions = 1, .stale = 1)
 {
     reset(1, NULL);
-    model_spawn(receive_one, NULL);
-    model_spawn(receive_one, NULL);
-    model_spawn(close_it, NULL);
-    model_run();
-    check_conserved();
+    run({ receive_one }, { receive_one }, { close_it });
 }
 
 MODEL_DRIVER(chan_close_wakes_senders, .preemptions = 1, .stale = 1)
 {
     reset(0, NULL);
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(send_one, (void *)(intptr_t)4);
-    model_spawn(close_it, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { send_one, 4 }, { close_it });
 }
 
 /* A cancel wakes both, or finds them done. */
 MODEL_DRIVER(chan_cancel_loses_no_element, .preemptions = 1, .stale = 1)
 {
     reset(1, &scope);
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { receive_one }, { cancel });
 }
 
 MODEL_DRIVER(chan_cancel_against_a_rendezvous, .preemptions = 1, .stale = 1)
 {
     reset(0, &scope);
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { receive_one }, { cancel });
 }
 
 /* ---- without the lock ---- */
@@ -111,20 +75,14 @@ MODEL_DRIVER(chan_shared_of_one_passes_two, .weak_preemptions = 1)
 {
     reset(1, NULL);
     share();
-    model_spawn(send_two, (void *)(intptr_t)0);
-    model_spawn(receive_two, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two, 0 }, { receive_two });
 }
 
 MODEL_DRIVER(chan_shared_room_goes_to_who_waits_for_it, .weak_preemptions = 1)
 {
     reset(1, NULL);
     share();
-    model_spawn(send_two, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two, 0 }, { receive_one });
 }
 
 /* The sender goes to wait while one receiver makes room and another finds nothing yet. */
@@ -134,22 +92,14 @@ MODEL_DRIVER(chan_shared_sender_waits_beside_two_receivers, .preemptions = 1, .s
     share();
     sent[1] = 1;
     model_check(leat_chan_try_send(chan, &(struct word){ 1, 1 }) == 0);
-    model_spawn(send_one, (void *)(intptr_t)2);
-    model_spawn(receive_one, NULL);
-    model_spawn(receive_one, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 2 }, { receive_one }, { receive_one });
 }
 
 MODEL_DRIVER(chan_shared_two_senders_two_places, .preemptions = 1, .stale = 1)
 {
     reset(2, NULL);
     share();
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(send_one, (void *)(intptr_t)4);
-    model_spawn(receive_two, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { send_one, 4 }, { receive_two });
 }
 
 MODEL_DRIVER(chan_shared_two_receivers_take_each_another, .preemptions = 2, .weak_preemptions = 1)
@@ -159,32 +109,21 @@ MODEL_DRIVER(chan_shared_two_receivers_take_each_another, .preemptions = 2, .wea
     model_check(leat_chan_try_send(chan, &(struct word){ 1, 1 }) == 0);
     model_check(leat_chan_try_send(chan, &(struct word){ 2, 2 }) == 0);
     share();
-    model_spawn(receive_one, NULL);
-    model_spawn(receive_one, NULL);
-    model_run();
-    check_conserved();
+    run({ receive_one }, { receive_one });
 }
 
 MODEL_DRIVER(chan_shared_close_against_send_and_receive, .preemptions = 1, .stale = 1)
 {
     reset(1, NULL);
     share();
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_spawn(close_it, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { receive_one }, { close_it });
 }
 
 MODEL_DRIVER(chan_shared_cancel_loses_no_element, .preemptions = 1, .stale = 1)
 {
     reset(1, &scope);
     share();
-    model_spawn(send_two_or_fewer, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two_or_fewer, 0 }, { receive_one }, { cancel });
 }
 
 /* ---- batches ---- */
@@ -251,40 +190,25 @@ static void reset_batches(size_t capacity, struct leat__scope *in)
 MODEL_DRIVER(chan_batches_pass_through_fewer_places, .preemptions = 1, .stale = 1)
 {
     reset_batches((size_t)model_choose(3), NULL);
-    model_spawn(send_three, (void *)(intptr_t)0);
-    model_spawn(receive_three, NULL);
-    model_run();
-    check_conserved();
+    run({ send_three, 0 }, { receive_three });
 }
 
 MODEL_DRIVER(chan_batches_of_two_senders, .preemptions = 1, .stale = 1)
 {
     reset_batches(4, NULL);
-    model_spawn(send_two, (void *)(intptr_t)0);
-    model_spawn(receive_batch, NULL);
-    model_spawn(send_three, (void *)(intptr_t)4);
-    model_run();
-    check_conserved();
+    run({ send_two, 0 }, { receive_batch }, { send_three, 4 });
 }
 
 MODEL_DRIVER(chan_batch_against_a_close, .preemptions = 1, .stale = -1)
 {
     reset_batches(1, NULL);
-    model_spawn(send_three, (void *)(intptr_t)0);
-    model_spawn(receive_batch, NULL);
-    model_spawn(close_it, NULL);
-    model_run();
-    check_conserved();
+    run({ send_three, 0 }, { receive_batch }, { close_it });
 }
 
 MODEL_DRIVER(chan_batch_against_a_cancel, .preemptions = 1, .stale = 1)
 {
     reset_batches(1, &scope);
-    model_spawn(send_three, (void *)(intptr_t)0);
-    model_spawn(receive_batch, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
-    check_conserved();
+    run({ send_three, 0 }, { receive_batch }, { cancel });
 }
 
 /* ---- the last one frees ---- */
@@ -319,10 +243,7 @@ static void send_and_join(void *arg)
 MODEL_DRIVER(chan_join_waits_for_what_was_sent, .weak_preemptions = 1, .stale = 1)
 {
     reset(1, NULL);
-    model_spawn(send_and_join, (void *)(intptr_t)0);
-    model_spawn(receive_and_be_done, NULL);
-    model_run();
-    check_conserved();
+    run({ send_and_join, 0 }, { receive_and_be_done });
 }
 
 MODEL_DRIVER(chan_oneshot_takes_one_of_two, .preemptions = 1, .stale = 1)

@@ -113,6 +113,23 @@ static void check_conserved(void)
     leat_chan_free(chan);
 }
 
+/* A thread of a driver; of those that send, the first element. */
+struct part {
+    void (*fn)(void *arg);
+    int first;
+};
+
+/* run({ send_two, 0 }, { receive_two }): all of them, to their end, and nothing is lost. */
+#define run(...) run_parts((const struct part[]){ __VA_ARGS__, { NULL, 0 } })
+
+static void run_parts(const struct part *parts)
+{
+    for (; parts->fn; parts++)
+        model_spawn(parts->fn, (void *)(intptr_t)parts->first);
+    model_run();
+    check_conserved();
+}
+
 static void send_two(void *arg)
 {
     int i = (int)(intptr_t)arg;

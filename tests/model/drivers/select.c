@@ -41,14 +41,14 @@ static void reset(size_t capacity, struct leat__scope *in)
     leat__random_init(&generator, 1);
     memset(sent, 0, sizeof sent);
     memset(received, 0, sizeof received);
-    model_check(leat_chan_create(&a, sizeof(int), &options) == 0);
-    model_check(leat_chan_create(&b, sizeof(int), &options) == 0);
+    model_check(leat_chan_create(&a, sizeof(long), &options) == 0);
+    model_check(leat_chan_create(&b, sizeof(long), &options) == 0);
     a->bias.owner = b->bias.owner = LEAT__BIAS_SHARED;
 }
 
 static void check_conserved(void)
 {
-    int element;
+    long element;
 
     while (leat_chan_try_recv(a, &element) == 0)
         received[0]++;
@@ -61,7 +61,8 @@ static void check_conserved(void)
 
 static void send_to(void *arg)
 {
-    int which = (int)(intptr_t)arg, element = which;
+    int which = (int)(intptr_t)arg;
+    long element = which;
     int err = leat_chan_send(which ? b : a, &element);
 
     model_check(err == 0 || err == -ECANCELED);
@@ -71,7 +72,7 @@ static void send_to(void *arg)
 /* From either. */
 static void receive_one(void *arg)
 {
-    int from_a = -1, from_b = -1;
+    long from_a = -1, from_b = -1;
     struct leat_case cases[] = { leat_case_recv(a, &from_a), leat_case_recv(b, &from_b) };
     int which = leat_select_any(cases, 2);
 
@@ -94,7 +95,7 @@ static void receive_two(void *arg)
 static void swap(void *arg)
 {
     bool first = arg == NULL;
-    int mine = 1, theirs = -1;
+    long mine = 1, theirs = -1;
     struct leat_case cases[] = { leat_case_send(first ? a : b, &mine),
                                  leat_case_recv(first ? b : a, &theirs) };
     int which = leat_select_any(cases, 2);
@@ -121,7 +122,7 @@ static void cancel(void *arg)
 
 static void receive_or_see_the_end(void *arg)
 {
-    int element;
+    long element;
     struct leat_case cases[] = { leat_case_recv(a, &element), leat_case_recv(b, &element) };
     int which = leat_select_cases(cases, 2);
 
@@ -198,7 +199,7 @@ static void check_permits(uint32_t all)
 static void receive_or_acquire(void *arg)
 {
     uint32_t permits = (uint32_t)(intptr_t)arg;
-    int element;
+    long element;
     struct leat_case cases[] = { leat_case_recv(a, &element),
                                  leat_case_acquire(&semaphore, permits) };
     int which = leat_select_any(cases, 2);
@@ -262,4 +263,43 @@ MODEL_DRIVER(select_permits_against_a_cancel, .preemptions = 1, .stale = -1)
     model_spawn(release, (void *)(intptr_t)3);
     model_run();
     check_permits(3);
+}
+
+/* ---- by a worker that alone uses the channel: threads 1 and 2 are tasks of worker 2 ---- */
+
+static void let_the_next_run(void)
+{
+    if (model_self() == 1)
+        model_wake(2);
+}
+
+static void pass_one_and_select(void *arg)
+{
+    for (int i = 0; i < 2; i++) {
+        long element = -1;
+
+        send_to(arg); /* the second by a stretch, which is to be shut */
+        model_check(leat_chan_recv(a, &element) == 0 && element == 0);
+        received[0]++;
+    }
+    receive_one(arg);
+}
+
+static void then_send(void *arg)
+{
+    model_sleep();
+    send_to(arg);
+}
+
+MODEL_DRIVER(select_shuts_a_stretch)
+{
+    reset(4, NULL);
+    a->bias.owner = (uintptr_t)&insides[2];
+    faces[1].inside = &insides[2];
+    tasks_parked = let_the_next_run;
+    model_spawn(pass_one_and_select, (void *)(intptr_t)0);
+    model_spawn(then_send, (void *)(intptr_t)0);
+    model_run();
+    tasks_parked = NULL;
+    check_conserved();
 }

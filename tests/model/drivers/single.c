@@ -20,19 +20,13 @@ static void reset_single(size_t capacity, struct leat__scope *in)
 MODEL_DRIVER(single_passes_two_through_one_place, .weak_preemptions = 1)
 {
     reset_single(1, NULL);
-    model_spawn(send_two, (void *)(intptr_t)0);
-    model_spawn(receive_two, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two, 0 }, { receive_two });
 }
 
 MODEL_DRIVER(single_room_goes_to_who_waits_for_it, .weak_preemptions = 1)
 {
     reset_single(1, NULL);
-    model_spawn(send_two, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two, 0 }, { receive_one });
 }
 
 /* Nobody waits: both are at work on the ring at once. */
@@ -42,30 +36,19 @@ MODEL_DRIVER(single_sides_meet_only_in_a_slot, .weak_preemptions = 2)
     sent[7] = 1;
     model_check(leat_chan_try_send(chan, &(struct word){ 7, 7 }) == 0);
     share();
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { receive_one });
 }
 
 MODEL_DRIVER(single_is_closed_under_its_sender, .preemptions = 1, .stale = 1)
 {
     reset_single(1, NULL);
-    model_spawn(send_one, (void *)(intptr_t)0);
-    model_spawn(receive_to_the_end, NULL);
-    model_spawn(close_it, NULL);
-    model_run();
-    check_conserved();
+    run({ send_one, 0 }, { receive_to_the_end }, { close_it });
 }
 
 MODEL_DRIVER(single_cancel_loses_no_element, .preemptions = 1, .stale = 1)
 {
     reset_single(1, &scope);
-    model_spawn(send_two_or_fewer, (void *)(intptr_t)0);
-    model_spawn(receive_one, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two_or_fewer, 0 }, { receive_one }, { cancel });
 }
 
 /* One slow turn of thread 1 gives it the channel, which the other takes. */
@@ -74,10 +57,7 @@ MODEL_DRIVER(single_is_regained_and_taken_again, .weak_preemptions = 1)
     reset_single(2, NULL);
     chan->sides.last = &faces[1];
     chan->sides.streak = LEAT__SINGLE_REGAIN - 1;
-    model_spawn(send_two_and_close, (void *)(intptr_t)0);
-    model_spawn(receive_to_the_end, NULL);
-    model_run();
-    check_conserved();
+    run({ send_two_and_close, 0 }, { receive_to_the_end });
 }
 
 MODEL_DRIVER(single_is_not_touched_after_its_element_was_received, .weak_preemptions = 1)
