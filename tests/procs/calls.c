@@ -11,14 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct leat_procs *open_pool(const struct leat_procs_options *options)
-{
-    struct leat_procs *procs = NULL;
-
-    expect_ok(leat_procs_open(&procs, options));
-    return procs;
-}
-
 LEAT_TEST_TASK(procs, call_returns_the_answer)
 {
     struct leat_procs *procs = open_pool(NULL);

@@ -11,14 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static struct leat_procs *open_pool(const struct leat_procs_options *options)
-{
-    struct leat_procs *procs = NULL;
-
-    expect_ok(leat_procs_open(&procs, options));
-    return procs;
-}
-
 /* The pool works: a good job gets its answer. */
 static void expect_whole(struct leat_procs *procs)
 {

@@ -22,14 +22,6 @@ LEAT_REMOTE(zygote_id)
     return leat_reply_write(reply, &pid, sizeof pid);
 }
 
-static struct leat_procs *open_quiet_pool(unsigned workers)
-{
-    struct leat_procs *procs = NULL;
-
-    expect_ok(leat_procs_open(&procs, LEAT_PROCS_OPTIONS(.workers = workers)));
-    return procs;
-}
-
 static int zygote_of(struct leat_procs *procs)
 {
     struct leat_reply reply = { 0 };
@@ -54,7 +46,7 @@ static int doze_once(void *arg)
 
 static void signal_zygote_and_go_on(int number)
 {
-    struct leat_procs *procs = open_quiet_pool(2);
+    struct leat_procs *procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 2));
     int before = zygote_of(procs), after;
     LEAT_SCOPE(scope);
 
@@ -82,7 +74,7 @@ LEAT_TEST_TASK(procs_ends, stopped_zygote_holds_no_job_up)
 
 LEAT_TEST_TASK(procs_ends, pool_with_a_stopped_zygote_can_be_closed)
 {
-    struct leat_procs *procs = open_quiet_pool(1);
+    struct leat_procs *procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 1));
     int zygote = zygote_of(procs);
 
     assert_gt(zygote, 1);
@@ -113,7 +105,7 @@ LEAT_TEST_TASK(procs_ends, opening_without_descriptors_fails_and_leaves_nothing)
         }
     }
     expect_lt(opened, 20);
-    procs = open_quiet_pool(1);
+    procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 1));
     leat_procs_close(procs);
 }
 
@@ -131,7 +123,7 @@ static int call_for_a_while(void *arg)
 LEAT_TEST_TASK(procs_ends, callers_cancelled_at_any_moment_leave_nothing)
 {
     for (int i = 0; i < 20 / TEST_SLOWDOWN; i++) {
-        struct leat_procs *procs = open_quiet_pool(2);
+        struct leat_procs *procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 2));
         LEAT_SCOPE(scope);
 
         for (int j = 0; j < 4; j++)

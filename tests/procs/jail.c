@@ -192,14 +192,11 @@ LEAT_REMOTE(compute_in_jail)
 
 static struct leat_procs *open_jail(void)
 {
-    struct leat_procs *procs = NULL;
-
     if (TEST_SLOWDOWN > 1) {
         test_skip_at(__FILE__, __LINE__, "a sanitizer's run time makes calls of its own");
         return NULL;
     }
-    expect_ok(leat_procs_open(&procs, LEAT_PROCS_OPTIONS(.workers = 1, .jail = true)));
-    return procs;
+    return open_pool(LEAT_PROCS_OPTIONS(.workers = 1, .jail = true));
 }
 
 LEAT_TEST_TASK(procs_jail, every_way_out_is_refused)

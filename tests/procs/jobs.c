@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "procs/jobs.h"
+#include "harness/test.h"
 
 #include <leat/time.h>
 
@@ -199,4 +200,12 @@ LEAT_REMOTE(misbehave_idempotent, .idempotent = true)
 (const void *in, size_t in_bytes, struct leat_reply *reply)
 {
     return do_wrong(in, in_bytes, reply);
+}
+
+struct leat_procs *open_pool(const struct leat_procs_options *options)
+{
+    struct leat_procs *procs = NULL;
+
+    expect_ok(leat_procs_open(&procs, options));
+    return procs;
 }

@@ -37,6 +37,9 @@ enum misdeed {
     MISDEED_OPEN,        /* opens files until it gets no more; answers with how many, an int */
 };
 
+/* A pool; NULL and a failed test without. */
+struct leat_procs *open_pool(const struct leat_procs_options *options);
+
 static inline int misdeed_call(struct leat_procs *procs, enum misdeed misdeed,
                                struct leat_reply *reply)
 {

@@ -168,12 +168,8 @@ static void note_line(void *arg, enum leat_log_level level, const char *line)
 
 static struct leat_procs *open_noted_pool(struct notes *notes)
 {
-    struct leat_procs *procs = NULL;
-
     *notes = (struct notes){ .lock = PTHREAD_MUTEX_INITIALIZER };
-    expect_ok(leat_procs_open(&procs, LEAT_PROCS_OPTIONS(.workers = 1, .log = note_line,
-                                                         .log_arg = notes)));
-    return procs;
+    return open_pool(LEAT_PROCS_OPTIONS(.workers = 1, .log = note_line, .log_arg = notes));
 }
 
 LEAT_TEST_TASK(procs_sly, answer_longer_than_what_was_written_is_a_lie)
