@@ -266,10 +266,29 @@ int leat__op_disarm(struct leat__op *op)
 
 /* ---- on a worker ---- */
 
+struct performed {
+    struct leat__op *op;
+    bool             made;
+};
+
+static int perform(void *arg)
+{
+    struct performed *performed = arg;
+
+    performed->made = true;
+    return leat__op_perform(performed->op);
+}
+
+/* Where no thread can be had for it, the call is refused; but a descriptor must go, so the worker
+ * closes it itself, however long that takes. */
 static int offload(struct leat__reactor *reactor, struct leat__op *op)
 {
+    struct performed performed = { .op = op };
+    int result;
+
     leat__check(reactor->offload != NULL, "give the reactor an offload function before any op");
-    return reactor->offload(leat__op_perform, op);
+    result = reactor->offload(perform, &performed);
+    return op->code == LEAT__OP_CLOSE && !performed.made ? leat__op_perform(op) : result;
 }
 
 /* Suspend until the op's fd is ready. Returns 0 or -errno. */

@@ -339,3 +339,23 @@ SCENARIO_OF(calls, .seeds = 200, .faults = true,
     }
     (void)leat_scope_join(&scope); /* not all could be started, perhaps */
 }
+
+/* Where calls that may sleep want a thread, and none can be had: they say so, but a file that is
+ * closed is closed, or the world finds its descriptor at the end. */
+SCENARIO_OF(files_without_threads, .seeds = 200, .faults = true,
+            .with = "personality=1,no_thread=300,no_memory=0,faults_end=360000000000000")
+{
+    for (uint32_t i = 0; i < 3; i++) {
+        struct leat_stream *stream;
+        struct leat_file file;
+        int err = leat_file_open(&file, "/tmp/one", O_RDWR | O_CREAT, 0644);
+
+        if (!err) {
+            (void)!leat_file_write(&file, "one", 3, 0);
+            leat_sim_expect(leat_file_close(&file) != -EAGAIN);
+        }
+        err = leat_stream_open_file(&stream, "/tmp/one", O_WRONLY | O_CREAT, 0644);
+        if (!err)
+            leat_close_stream(stream);
+    }
+}
