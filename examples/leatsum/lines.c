@@ -59,8 +59,8 @@ static int read_more(struct lines *lines)
 int lines_next(struct lines *lines, char **ret, size_t *ret_bytes)
 {
     for (;;) {
-        char  *line = lines->buffer + lines->begin;
         size_t bytes = lines->end - lines->begin;
+        char  *line = bytes > 0 ? lines->buffer + lines->begin : NULL; /* no buffer yet */
         char  *newline = NULL;
         int    err;
 
