@@ -114,6 +114,14 @@ struct leat__vthread *leat__sim_strategy_next(struct leat__vthread *const *ready
     }
 }
 
+/* Now and then a shorter turn: in step with them, one can hold a lock at the end of each of its
+ * turns, or whenever another is overdue, and the others never get it. No machine is so even. */
+static uint32_t uneven(uint32_t budget)
+{
+    return leat__random_below(&S.random, 16) > 0 ? budget
+                                                 : 1 + leat__random_below(&S.random, budget);
+}
+
 uint32_t leat__sim_strategy_budget(void)
 {
     uint32_t budget = BUDGET_MAX;
@@ -124,14 +132,9 @@ uint32_t leat__sim_strategy_budget(void)
             if (S.change[i] != UINT64_MAX && S.change[i] > S.points &&
                 S.change[i] - S.points < budget)
                 budget = (uint32_t)(S.change[i] - S.points);
-        return budget;
+        return uneven(budget);
     case LEAT__SIM_ROUND_ROBIN:
-        /* Now and then a shorter turn: in step with them, one can hold a lock at the end of each of
-         * its turns, and the others never get it. No machine is so even. */
-        if (S.config.interval < budget)
-            budget = S.config.interval;
-        return leat__random_below(&S.random, 16) > 0 ? budget
-                                                     : 1 + leat__random_below(&S.random, budget);
+        return uneven(S.config.interval < budget ? S.config.interval : budget);
     case LEAT__SIM_STARVE:
     case LEAT__SIM_UNIFORM:
     default:

@@ -57,8 +57,11 @@
 #ifndef LEAT__MUTEX_LOOKS
 #define LEAT__MUTEX_LOOKS 24
 #endif
-#define PAUSES_MIN 16
-#define PAUSES_MAX 64
+#ifndef LEAT__MUTEX_PAUSES /* the simulation, where each is a decision, builds with 1 */
+#define LEAT__MUTEX_PAUSES 16
+#endif
+#define PAUSES_MIN LEAT__MUTEX_PAUSES
+#define PAUSES_MAX (4 * LEAT__MUTEX_PAUSES)
 
 enum { WAKE_TRY, WAKE_OWNS }; /* node->result */
 
