@@ -44,10 +44,8 @@ static int answers(void *arg)
 }
 
 /* Queues work behind itself, in either queue, and then computes for long. */
-static int queues_and_hogs(void *arg)
+static int queue_and_hog(uint32_t count, enum leat_priority priority)
 {
-    uint32_t count = (uint32_t)(uintptr_t)arg;
-    enum leat_priority priority = (enum leat_priority)leat_sim_choose(3);
     LEAT_SCOPE(scope);
 
     for (uintptr_t i = 0; i < count; i++) {
@@ -59,6 +57,11 @@ static int queues_and_hogs(void *arg)
     }
     leat_sim_compute(HOG_NS);
     return leat_scope_join(&scope);
+}
+
+static int queues_and_hogs(void *arg)
+{
+    return queue_and_hog((uint32_t)(uintptr_t)arg, (enum leat_priority)leat_sim_choose(3));
 }
 
 static int short_turns(void *arg)
@@ -240,6 +243,43 @@ SCENARIO_OF(a_slot_behind_a_hog, .seeds = 200, .with = "tick=50,watch=1,barrier=
     uint32_t workers = worker_count();
 
     call_behind_a_hog(workers > 2 ? leat_sim_choose(workers - 1) : 0);
+}
+
+/* ---- and where nobody ever is free: who always has something to run looks beside itself ---- */
+
+static int gives_way(void *arg)
+{
+    (void)arg;
+    while (leat_now() < until) {
+        leat_sim_compute((leat_time)(1 + leat_sim_choose(200)) * LEAT_USEC);
+        leat_yield();
+    }
+    return 0;
+}
+
+/* None of low priority, which has one turn of 256. */
+static int queues_normal_and_hogs(void *arg)
+{
+    return queue_and_hog((uint32_t)(uintptr_t)arg, leat_sim_choose(2) ? LEAT_PRIORITY_HIGH
+                                                                      : LEAT_PRIORITY_NORMAL);
+}
+
+SCENARIO_OF(a_hog_among_busy_workers, .seeds = 100, .with = "strategy=0,interval=2,tick=50")
+{
+    uint32_t count = 1 + leat_sim_size() / 4;
+    LEAT_SCOPE(scope);
+
+    ended = 0;
+    longest = 0;
+    until = leat_now() + 2 * HOG_NS;
+    for (uint32_t i = 3 * worker_count(); i > 0; i--)
+        leat_sim_expect(leat_spawn(&scope, gives_way, NULL) == 0);
+    leat_sim_expect(leat_sleep((leat_time)leat_sim_choose(20) * LEAT_MSEC) == 0);
+    leat_sim_expect(leat_spawn(&scope, queues_normal_and_hogs, (void *)(uintptr_t)count) == 0);
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+    leat_sim_expect(ended == count);
+    if (worker_count() > 1)
+        leat_sim_expect(longest < HOG_NS / 2);
 }
 
 /* ---- pinned tasks stay where they are ---- */
