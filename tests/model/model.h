@@ -45,6 +45,8 @@ struct model_driver {
     int weak_preemptions; /* the same in weak mode; 0: as in the other */
     int stale;            /* weak mode: bound on loads that don't return the newest store; 0: 2;
                              -1: none may, so it is not run (sc finds races of plain data too) */
+    bool long_run;        /* takes more than 5 s: run when it is named, as mutants do, or when
+                             LEAT_TEST_CAMPAIGN is set, as tests/release does */
     struct model_driver *next;
 };
 

@@ -291,6 +291,8 @@ int main(int argc, char **argv)
         if (only && strcmp(only, driver->name) != 0)
             continue;
         ran++;
+        if (driver->long_run && !only && !getenv("LEAT_TEST_CAMPAIGN"))
+            continue;
         if (replay_string)
             return replay(replay_string);
         for (int w = 0; w <= 1; w++) {

@@ -52,7 +52,8 @@ static void receive_twice(void *arg)
 }
 
 /* The second wait's mark is not the first's, nor the first's the second's. */
-MODEL_DRIVER(chan_late_waiter_is_taken_or_cancelled, .preemptions = 2, .weak_preemptions = 1)
+MODEL_DRIVER(chan_late_waiter_is_taken_or_cancelled, .preemptions = 2, .weak_preemptions = 1,
+             .long_run = true)
 {
     reset_late(0, 0);
     run({ send_one, 0 }, { receive_twice }, { cancel });

@@ -61,7 +61,7 @@ MODEL_DRIVER(bound_cancel_finds_who_enters_the_tree, .preemptions = 3, .weak_pre
     model_run();
 }
 
-MODEL_DRIVER(bound_cancel_finds_all_levels, .weak_preemptions = 1, .stale = 1)
+MODEL_DRIVER(bound_cancel_finds_all_levels, .weak_preemptions = 1, .stale = 1, .long_run = true)
 {
     reset();
     model_spawn(wait_inside, &c);
@@ -70,7 +70,8 @@ MODEL_DRIVER(bound_cancel_finds_all_levels, .weak_preemptions = 1, .stale = 1)
     model_run();
 }
 
-MODEL_DRIVER(bound_cancel_finds_two_in_one_scope, .weak_preemptions = 1, .stale = 1)
+MODEL_DRIVER(bound_cancel_finds_two_in_one_scope, .weak_preemptions = 1, .stale = 1,
+             .long_run = true)
 {
     reset();
     model_spawn(wait_inside, &c);

@@ -273,7 +273,8 @@ MODEL_DRIVER(sched_slot_of_who_awakes_is_taken, .preemptions = 1, .stale = 1)
     check_ran(2);
 }
 
-MODEL_DRIVER(sched_slot_is_taken_though_the_sentinel_gets_work, .preemptions = 1, .stale = -1)
+MODEL_DRIVER(sched_slot_is_taken_though_the_sentinel_gets_work, .preemptions = 1, .stale = -1,
+             .long_run = true)
 {
     reset(3, 10);
     in_slot = true;
@@ -287,7 +288,8 @@ MODEL_DRIVER(sched_slot_is_taken_though_the_sentinel_gets_work, .preemptions = 1
 
 /* Worker 1 gets a long turn of its own while it stands sentinel: the third one must go on. No old
  * values: see O3 in sched/idle.c. */
-MODEL_DRIVER(sched_sentinel_with_work_of_its_own_is_relieved, .preemptions = 1, .stale = -1)
+MODEL_DRIVER(sched_sentinel_with_work_of_its_own_is_relieved, .preemptions = 1, .stale = -1,
+             .long_run = true)
 {
     reset(3, 10);
     left = 3;
@@ -299,7 +301,8 @@ MODEL_DRIVER(sched_sentinel_with_work_of_its_own_is_relieved, .preemptions = 1, 
 }
 
 /* The same of one that was woken to search, and with all asleep there is no sentinel. */
-MODEL_DRIVER(sched_searcher_with_work_of_its_own_is_relieved, .preemptions = 1, .stale = -1)
+MODEL_DRIVER(sched_searcher_with_work_of_its_own_is_relieved, .preemptions = 1, .stale = -1,
+             .long_run = true)
 {
     reset(3, 10);
     workers[0].next = NULL;
