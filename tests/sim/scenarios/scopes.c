@@ -153,3 +153,32 @@ SCENARIO(results_inside_of_a_cancelled_scope)
         (void)leat_scope_join(&around);
     }
 }
+
+/* ---- whose end ends the others is handed out before them ---- */
+
+static int waits_long(void *arg)
+{
+    (void)arg;
+    return leat_sleep(LONG);
+}
+
+static int wins(void *arg)
+{
+    (void)arg;
+    hesitate();
+    return 1;
+}
+
+SCENARIO(winners_come_first)
+{
+    for (uint32_t i = rounds_of_this_seed(); i > 0; i--) {
+        struct leat_ended result;
+        LEAT_SCOPE(race, .race = LEAT_RACE_FINISHED, .keep = true);
+
+        for (uint32_t k = leat_sim_choose(3); k > 0; k--)
+            leat_sim_expect(leat_spawn(&race, waits_long, NULL) == 0);
+        leat_sim_expect(leat_spawn(&race, wins, NULL) == 0);
+        leat_sim_expect(leat_scope_next(&race, &result) == 0 && result.result == 1);
+        leat_sim_expect(leat_scope_race(&race) == 1);
+    }
+}
