@@ -4,6 +4,7 @@
 
 #include <leat/io.h>
 #include <leat/net.h>
+#include <leat/sync.h>
 #include <leat/task.h>
 
 #include <errno.h>
@@ -150,15 +151,33 @@ static int accept_one(void *arg)
     return err;
 }
 
+struct accepter {
+    struct leat_listener *listener;
+    struct leat_event     begun;
+};
+
+static int say_so_and_accept(void *arg)
+{
+    struct accepter *accepter = arg;
+
+    leat_event_set(&accepter->begun);
+    return accept_one(accepter->listener);
+}
+
 LEAT_TEST_TASK(net, closing_a_listener_ends_every_accept)
 {
+    struct accepter accepters[5];
     struct leat_listener *listener;
     LEAT_SCOPE(scope, .on_error = LEAT_COLLECT);
 
     assert_ok(leat_tcp_listen(&listener, "127.0.0.1", 0));
+    for (int i = 0; i < 5; i++) {
+        accepters[i] = (struct accepter){ .listener = listener };
+        leat_spawn(&scope, say_so_and_accept, &accepters[i]);
+    }
     for (int i = 0; i < 5; i++)
-        leat_spawn(&scope, accept_one, listener);
-    leat_sleep(5 * LEAT_MSEC);
+        expect_ok(leat_event_wait(&accepters[i].begun));
+    leat_sleep((TEST_EMULATED ? 50 : 5) * LEAT_MSEC); /* and now they are inside */
     leat_close_listener(listener);
     expect_err(leat_scope_join(&scope), -ECANCELED);
 }

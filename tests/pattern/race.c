@@ -37,7 +37,7 @@ LEAT_TEST_TASK(race, the_first_to_finish_wins_and_the_others_are_cancelled)
 
 LEAT_TEST_TASK(race, a_failure_wins_unless_success_is_asked_for)
 {
-    struct runner runners[] = { { LEAT_MSEC, -EIO, 0 }, { 40 * LEAT_MSEC, 7, 0 } };
+    struct runner runners[] = { { LEAT_MSEC, -EIO, 0 }, { 400 * LEAT_MSEC, 7, 0 } };
     struct leat_racer racers[] = { { run, &runners[0] }, { run, &runners[1] } };
     size_t winner = 99;
 
@@ -49,7 +49,7 @@ LEAT_TEST_TASK(race, a_failure_wins_unless_success_is_asked_for)
 
 LEAT_TEST_TASK(race, without_a_winner_gives_the_first_error)
 {
-    struct runner runners[] = { { 30 * LEAT_MSEC, -ENOENT, 0 }, { LEAT_MSEC, -EIO, 0 } };
+    struct runner runners[] = { { 400 * LEAT_MSEC, -ENOENT, 0 }, { LEAT_MSEC, -EIO, 0 } };
     struct leat_racer racers[] = { { run, &runners[0] }, { run, &runners[1] } };
     size_t winner = 99;
 
