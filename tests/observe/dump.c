@@ -118,7 +118,7 @@ LEAT_TEST_TASK(dump, each_task_is_shown_with_what_it_waits_for)
     leat_semaphore_init(&stage.semaphore, 1);
     leat_waitgroup_add(&stage.group, 1);
     show_all(&stage, &scope);
-    leat_sleep(30 * LEAT_MSEC);
+    leat_sleep((TEST_EMULATED ? 500 : 30) * LEAT_MSEC); /* until all wait */
     text = dump();
     waited = strstr(text, "\"receiver\" (fn receive) waits to receive from a channel "
                           "\"nothing comes\" for ");
