@@ -88,7 +88,7 @@
 _Static_assert((LEAT__RUNQ_SLOTS & (LEAT__RUNQ_SLOTS - 1)) == 0, "slot = index & mask");
 _Static_assert(LEAT__RUNQ_SLOTS >= 2, "half of a full ring must make room");
 
-/* How many turns before its own an item is told of by leat__runq_rotate_alone. */
+/* How many turns before its own an item is told of by leat__runq_rotate. */
 #define LEAT__RUNQ_NEAR 3
 #define LEAT__RUNQ_FAR  6
 

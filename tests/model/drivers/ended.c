@@ -349,6 +349,19 @@ MODEL_DRIVER(ended_next_survives_a_cancel_by_a_child, .stale = 1)
 
 /* ---- races ---- */
 
+/* `root` spawns two tasks, which two workers run. */
+static void race(void (*root)(void *arg))
+{
+    reset(2, 2);
+    model_spawn(root, NULL);
+    model_spawn(serve, NULL);
+    model_spawn(serve, NULL);
+    model_run();
+    model_check(runs[0] == 1 && runs[1] == 1);
+    check_untouched();
+    check_records();
+}
+
 static void spawn_two_and_race(void *arg)
 {
     (void)arg;
@@ -361,14 +374,7 @@ static void spawn_two_and_race(void *arg)
 
 MODEL_DRIVER(ended_race_is_won_by_the_first, .preemptions = 1, .stale = 1)
 {
-    reset(2, 2);
-    model_spawn(spawn_two_and_race, NULL);
-    model_spawn(serve, NULL);
-    model_spawn(serve, NULL);
-    model_run();
-    model_check(runs[0] == 1 && runs[1] == 1);
-    check_untouched();
-    check_records();
+    race(spawn_two_and_race);
 }
 
 static void take_the_winner(void *arg)
@@ -387,14 +393,7 @@ static void take_the_winner(void *arg)
 
 MODEL_DRIVER(ended_winner_is_the_first_to_be_taken, .preemptions = 1, .stale = -1)
 {
-    reset(2, 2);
-    model_spawn(take_the_winner, NULL);
-    model_spawn(serve, NULL);
-    model_spawn(serve, NULL);
-    model_run();
-    model_check(runs[0] == 1 && runs[1] == 1);
-    check_untouched();
-    check_records();
+    race(take_the_winner);
 }
 
 static int fail(void *arg)
@@ -415,12 +414,5 @@ static void spawn_two_and_race_for_success(void *arg)
 
 MODEL_DRIVER(ended_race_for_success_passes_over_a_failure, .preemptions = 1)
 {
-    reset(2, 2);
-    model_spawn(spawn_two_and_race_for_success, NULL);
-    model_spawn(serve, NULL);
-    model_spawn(serve, NULL);
-    model_run();
-    model_check(runs[0] == 1 && runs[1] == 1);
-    check_untouched();
-    check_records();
+    race(spawn_two_and_race_for_success);
 }

@@ -56,6 +56,16 @@ SCENARIO(semaphore)
 
 /* ---- who gives up in front lets those behind pass ---- */
 
+/* They were acquired. */
+static void hold(uint32_t want)
+{
+    inside += want;
+    leat_sim_expect(inside <= permits);
+    dwell();
+    inside -= want;
+    leat_semaphore_release(&semaphore, want);
+}
+
 static int visits_with_patience(void *arg)
 {
     (void)arg;
@@ -68,11 +78,7 @@ static int visits_with_patience(void *arg)
         leat_sim_expect(err == 0 || err == -ETIMEDOUT);
         if (err)
             continue;
-        inside += want;
-        leat_sim_expect(inside <= permits);
-        dwell();
-        inside -= want;
-        leat_semaphore_release(&semaphore, want);
+        hold(want);
     }
     return 0;
 }
@@ -159,11 +165,7 @@ static int visits_by_select(void *arg)
         leat_sim_expect(index == 0 || (index == 1 && patience < LONG));
         if (index != 0)
             continue;
-        inside += want;
-        leat_sim_expect(inside <= permits);
-        dwell();
-        inside -= want;
-        leat_semaphore_release(&semaphore, want);
+        hold(want);
     }
     return 0;
 }
