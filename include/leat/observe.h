@@ -27,6 +27,8 @@ LEAT_BEGIN
 /* Write one paragraph for each live task: what it is, what it does or waits for and since when,
  * where it was spawned, the scopes it is in, its stack trace. The program goes on meanwhile, and
  * each task is shown as it was at a moment of its own. A task's id belongs to it while it lives.
+ * Ages and waits count from when its worker last looked at the clock before: microseconds earlier
+ * as a rule, and the whole turn after one that computed for long.
  * "Touched" is how deep the stack was ever used, to the page, by this task or others before it. A
  * task that has not been started has neither age nor stack.
  *
