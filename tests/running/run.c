@@ -226,7 +226,7 @@ static long voluntary_switches(void)
 static int be_idle(void *arg)
 {
     struct idle *idle = arg;
-    int err = leat_sleep(50 * LEAT_MSEC); /* let the start settle */
+    int err = leat_sleep(500 * LEAT_MSEC); /* let the start settle, on a busy machine too */
 
     idle->cpu = cpu_of_process();
     idle->switches = voluntary_switches();
