@@ -399,30 +399,72 @@ SCENARIO(timers_behind_hogs)
     leat_sim_expect(ended == count);
 }
 
-/* ---- and while they are, that one sets a timer of its own ---- */
+/* ---- and while they are, those who wait with them are called elsewhere ---- */
 
-static int computes_and_naps(void *arg)
+/* A timer that is counted off twice, as it fires and as it is given up, leaves the last of those
+ * who sleep for longer in a wheel that seems to be empty. */
+#define AWAITED   32
+#define LATERS    3
+#define BESIDE_NS (20 * LEAT_MSEC)
+
+static struct leat_event calls[AWAITED];
+static uint32_t called;
+
+static int waits_for_its_call(void *arg)
 {
-    (void)arg;
-    for (uint32_t i = 0; i < 12; i++) {
-        leat_time when;
+    LEAT_SCOPE(limit, .deadline = due);
+    int err = leat_event_wait(arg);
 
-        leat_sim_compute(5 * LEAT_MSEC + (leat_time)leat_sim_choose(2000) * LEAT_USEC);
-        when = leat_after((leat_time)leat_sim_choose(3) * 50 * LEAT_USEC);
-        leat_sim_expect(leat_sleep_until(when) == 0);
-        leat_sim_expect(leat_now() >= when);
+    leat_sim_expect(err == 0 || (err == -ETIMEDOUT && leat_now() >= due));
+    ended++;
+    return 0;
+}
+
+static int sleeps_for_longer(void *arg)
+{
+    leat_sim_expect(leat_sleep_until(due + (leat_time)(uintptr_t)arg * BESIDE_NS) == 0);
+    ended++;
+    return 0;
+}
+
+/* On a worker of its own: one of them relieves the one that computes meanwhile. */
+static int calls_them(void *arg)
+{
+    leat_time start = due + (leat_time)leat_sim_choose(1000) * LEAT_USEC;
+
+    (void)arg;
+    leat_sim_compute(3 * LEAT_MSEC);
+    while (leat_now() < start) {
+        leat_sim_compute(100 * LEAT_USEC);
+        leat_yield();
+    }
+    while (called < AWAITED) {
+        leat_event_set(&calls[called++]);
+        leat_sim_compute((leat_time)leat_sim_choose(3) * 20 * LEAT_USEC);
+        leat_yield();
     }
     ended++;
     return 0;
 }
 
-/* A clock that is slow to read makes the two meet more often; each access is a point. */
-SCENARIO_OF(timers_set_beside_a_relief, .seeds = 200, .with = "tick=20000,fine=1,interval=2")
+SCENARIO_OF(timers_given_up_beside_a_relief, .seeds = 200, .with = "watch=0,barrier=1")
 {
-    ended = 0;
+    uint32_t callers = worker_count() - 1;
     LEAT_SCOPE(scope);
-    for (uint32_t i = 0; i < 3; i++)
-        leat_sim_expect(leat_spawn(&scope, computes_and_naps, NULL) == 0);
+
+    ended = called = 0;
+    memset(calls, 0, sizeof calls);
+    due = leat_now() + BESIDE_NS / 2;
+    for (uint32_t i = 0; i < callers; i++)
+        leat_sim_expect(leat_spawn(&scope, calls_them, NULL) == 0);
+    leat_sim_compute(LEAT_MSEC); /* until each has a worker */
+    for (uint32_t i = 0; i < AWAITED; i++)
+        leat_sim_expect(leat_spawn(&scope, waits_for_its_call, &calls[i]) == 0);
+    for (uintptr_t i = 1; i <= LATERS; i++)
+        leat_sim_expect(leat_spawn(&scope, sleeps_for_longer, (void *)i) == 0);
+    leat_yield();
+    leat_sim_expect(leat_sleep(LEAT_MSEC) == 0); /* they have begun to wait */
+    leat_sim_compute(BESIDE_NS - 2 * LEAT_MSEC);
     leat_sim_expect(leat_scope_join(&scope) == 0);
-    leat_sim_expect(ended == 3);
+    leat_sim_expect(ended == callers + AWAITED + LATERS);
 }
