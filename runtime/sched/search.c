@@ -279,14 +279,36 @@ struct leat__fiber *leat__search(struct leat__worker *worker)
             worker->spin_ns = LEAT__SPIN_NS;
             return fiber;
         }
-        if (leat__injector_len(&sched->injector) > 0 || leat__classes_wait(sched) ||
-            !leat__inbox_is_empty(&worker->inbox)) {
+        if (!leat__inbox_is_empty(&worker->inbox)) {
+            worker->spin_ns = LEAT__SPIN_NS;
+            worker->watches = !worker->driven; /* whose step returns at once instead */
+            return leat__handed(worker);
+        }
+        if (leat__injector_len(&sched->injector) > 0 || leat__classes_wait(sched)) {
             worker->spin_ns = LEAT__SPIN_NS;
             return NULL; /* the loop looks there, and leat__idle does not sleep beside it */
         }
         if (!look_on(worker, sight, pass, &until))
             return NULL;
-        for (int i = 0; i < LEAT__SPIN_PAUSES; i++)
+        /* Others' queues are not looked at all the time, which would take their lines from them; our
+         * own inbox costs nobody anything. */
+        for (int i = 0; i < LEAT__SPIN_PAUSES && leat__inbox_is_empty(&worker->inbox); i++)
             cpu_relax();
     }
+}
+
+/* Others hand us our fibers, if that is how the last one came that we were looking out for, and the
+ * next one comes about now: see it at once, and leave clock, timers and reactor for later. They get
+ * their look at the end of a round of turns, of which each such hand-over is one. It costs nobody
+ * anything, since only who hands over writes that line; nor is it a search: to all others this is a
+ * worker in a short turn. */
+struct leat__fiber *leat__watch_inbox(struct leat__worker *worker)
+{
+    for (int i = 0; i < LEAT__WATCH_PAUSES; i++) {
+        if (!leat__inbox_is_empty(&worker->inbox))
+            return leat__handed(worker);
+        cpu_relax();
+    }
+    worker->watches = false;
+    return NULL;
 }

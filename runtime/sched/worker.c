@@ -127,6 +127,12 @@ static void take_inbox(struct leat__worker *worker)
     worker->special = true;
 }
 
+struct leat__fiber *leat__handed(struct leat__worker *worker)
+{
+    take_inbox(worker);
+    return leat__pick(worker);
+}
+
 /* Fit the number of turns between two looks to LEAT__LOOK_NS. */
 static void calibrate(struct leat__worker *worker, leat_time now)
 {
@@ -216,6 +222,8 @@ static struct leat__fiber *find_now(struct leat__worker *worker)
         return leat__fiber_of(leat__batch_pop(&worker->starved));
     worker->turns_left--;
     fiber = leat__pick(worker);
+    if (!fiber && worker->watches)
+        fiber = leat__watch_inbox(worker);
     if (fiber)
         return fiber;
     worker->turns_left++; /* none: or an idle worker would seem to have short turns */

@@ -57,6 +57,12 @@
 #define LEAT__SPIN_NS     (10 * LEAT_USEC)
 #define LEAT__SPIN_NS_MIN (1 * LEAT_USEC)
 
+/* For how long a worker looks at its inbox alone, when that was of use the last time: some 2 us,
+ * in which another worker can answer. */
+#ifndef LEAT__WATCH_PAUSES /* the model checker builds with less */
+#define LEAT__WATCH_PAUSES 128
+#endif
+
 /* How often the sentinel looks whether somebody computes in front of a queue. */
 #define LEAT__SENTINEL_NS 1000000
 
@@ -115,6 +121,7 @@ struct leat__worker {
     int                  turns;     /* between two looks around: adapts to LEAT__LOOK_NS */
     leat_time            spin_ns;   /* how long it looks on before it sleeps */
     bool                 searching; /* counted as such in sched->idle */
+    bool                 watches;   /* its inbox, first of all, when it has nothing to run */
     bool                 guarded;   /* it was the sentinel until it awoke, or nearly so (idle.c) */
     bool                 sentinel;  /* it lies down as the sentinel */
     bool                 driven;    /* by leat__sched_step, on the thread of whoever calls that */
@@ -187,6 +194,7 @@ void                leat__keep_fresh(struct leat__worker *worker, struct leat__f
 /* worker.c: the loop */
 void                leat__arrive(struct leat__worker *worker);
 bool                leat__bind_stack(struct leat__worker *worker, struct leat__fiber *fiber);
+struct leat__fiber *leat__handed(struct leat__worker *worker); /* its inbox is not empty */
 void                leat__worker_main(void *worker);
 bool                leat__worker_step(struct leat__worker *worker,
                                       const struct leat__sched_step *step, leat_time *ret_due);
@@ -203,8 +211,9 @@ bool                leat__idle_rest(struct leat__worker *worker, leat_time *ret_
 void                leat__idle_rise(struct leat__worker *worker);
 void                leat__wake_worker(struct leat__sched *sched, unsigned index);
 
-/* search.c: what workers take from each other */
+/* search.c: what workers take from each other, and are handed */
 struct leat__fiber *leat__search(struct leat__worker *worker);
+struct leat__fiber *leat__watch_inbox(struct leat__worker *worker);
 void                leat__raid_stalled(struct leat__worker *worker, leat_time now);
 bool                leat__queued(struct leat__sched *sched);   /* is anything? */
 bool                leat__takeable(struct leat__sched *sched); /* and would a search take it? */

@@ -2,11 +2,12 @@
 /* model: sources lockfree/lock.c lockfree/idle.c lockfree/injector.c lockfree/deque.c
  * model: sources lockfree/runq.c lockfree/slot.c sched/idle.c sched/search.c
  * model: flags -DLEAT__LOCK_SPINS=0 -DLEAT__RUNQ_SLOTS=4u -DLEAT__DEQUE_SLOTS=2u
- * model: flags -DLEAT__SPIN_PAUSES=0
+ * model: flags -DLEAT__SPIN_PAUSES=0 -DLEAT__WATCH_PAUSES=2
  *
  * When workers offer, search, stand sentinel and sleep: a loop as worker.c's over the real queues.
- * A fiber behind a long turn is taken by somebody who sleeps, whatever the owner thought it worth;
- * a violation shows as a deadlock. Time goes by when somebody's sleep ends by it. */
+ * A fiber behind a long turn is taken by somebody who sleeps, whatever the owner thought it worth,
+ * and one that is handed over is run, whether its worker watches for it, searches or sleeps; a
+ * violation shows as a deadlock. Time goes by when somebody's sleep ends by it. */
 #include <string.h>
 
 #include "model.h"
@@ -49,6 +50,16 @@ void leat__keep_fresh(struct leat__worker *worker, struct leat__fiber *fiber)
 void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
 {
     model_check(leat__runq_push(&worker->runq, &fiber->link));
+}
+
+struct leat__fiber *leat__handed(struct leat__worker *worker)
+{
+    struct leat__link *item;
+
+    leat__inbox_take(&worker->inbox, &worker->pinned);
+    item = leat__batch_pop(&worker->pinned);
+    model_check(item);
+    return (struct leat__fiber *)(void *)item;
 }
 
 static void sleep_until(struct leat__poller *poller, leat_time deadline)
@@ -133,8 +144,12 @@ static struct leat__fiber *look_around(struct leat__worker *worker)
         item = leat__runq_pop(&worker->runq);
     if (!item)
         item = leat__deque_take_oldest(&worker->fresh, false);
+    if (!item)
+        item = leat__batch_pop(&worker->pinned);
     if (item)
         return (struct leat__fiber *)(void *)item;
+    if (!leat__inbox_is_empty(&worker->inbox))
+        return leat__handed(worker);
     for (int i = 0; i < FIBERS; i++)
         if (completed[i] && worker == worker_of(i)) {
             completed[i] = false;
@@ -151,6 +166,8 @@ static void work(void *arg)
         struct leat__fiber *fiber = worker->next;
 
         worker->next = NULL;
+        if (!fiber && worker->watches)
+            fiber = leat__watch_inbox(worker);
         if (!fiber)
             fiber = look_around(worker);
         if (!fiber && load_relaxed(&sched.stopping)) /* relaxed: as in worker.c */
@@ -179,6 +196,25 @@ static void complete_both(void *arg)
     (void)arg;
     complete((void *)(intptr_t)HOG);
     complete((void *)(intptr_t)OTHER_HOG);
+}
+
+static void hand_over(int fiber)
+{
+    if (leat__inbox_push(&workers[0].inbox, &fibers[fiber].link))
+        wake(workers[0].poller);
+}
+
+static void hand_over_two(void *arg)
+{
+    (void)arg;
+    hand_over(SHORT);
+    hand_over(OTHER_HOG);
+}
+
+static void hand_over_hog(void *arg)
+{
+    (void)arg;
+    hand_over(HOG);
 }
 
 static void reset(unsigned count, leat_time turn)
@@ -312,4 +348,41 @@ MODEL_DRIVER(sched_searcher_with_work_of_its_own_is_relieved, .preemptions = 1, 
     model_spawn(complete_both, NULL);
     model_run();
     check_ran(3);
+}
+
+/* A worker that watches from the start on, and one that comes to it by a search. */
+static void be_handed(bool watches)
+{
+    reset(2, 10);
+    workers[0].next = NULL;
+    workers[0].watches = watches;
+    short_ran = true;
+    model_spawn(work, &workers[0]);
+    model_spawn(work, &workers[1]);
+    model_spawn(hand_over_two, NULL);
+    model_run();
+    model_check(runs[HOG] == 0 && runs[SHORT] == 1 && runs[OTHER_HOG] == 1);
+    check_ran(0);
+}
+
+MODEL_DRIVER(sched_handed_to_who_watches, .preemptions = 1, .stale = 1)
+{
+    be_handed(true);
+}
+
+MODEL_DRIVER(sched_handed_to_who_searches, .preemptions = 1, .stale = 1)
+{
+    be_handed(false);
+}
+
+/* Others rely on a search that ends so. */
+MODEL_DRIVER(sched_searcher_that_is_handed_work_is_relieved, .preemptions = 1, .stale = 1)
+{
+    reset(2, 10);
+    workers[0].next = NULL;
+    model_spawn(work, &workers[0]);
+    model_spawn(work, &workers[1]);
+    model_spawn(hand_over_hog, NULL);
+    model_run();
+    check_ran(2);
 }

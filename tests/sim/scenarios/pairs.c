@@ -71,6 +71,41 @@ SCENARIO(ping_pong)
     leat_chan_free(p.back);
 }
 
+/* ---- the same on two workers, which hand each other the tasks ---- */
+
+/* On a worker of its own by then, or nearly so. */
+static int on_its_worker(void *fn)
+{
+    LEAT_SCOPE(scope);
+
+    leat_sim_compute(5 * LEAT_MSEC);
+    leat_sim_expect(leat_spawn_opt(&scope, *(leat_task_fn **)fn, NULL,
+                                   LEAT_TASK_OPTIONS(.pinned = true)) == 0);
+    if (leat_sim_choose(2)) /* beside it a timer, which is seen to */
+        leat_sim_expect(leat_sleep((leat_time)leat_sim_choose(200) * LEAT_USEC) == 0);
+    return leat_scope_join(&scope);
+}
+
+SCENARIO(ping_pong_across)
+{
+    static leat_task_fn *players[] = { asks, answers };
+
+    p.rounds = 4 * leat_sim_size();
+    p.sum = 0;
+    leat_sim_expect(make(&p.there, (struct leat_chan_options){ .capacity = 1 }));
+    leat_sim_expect(make(&p.back, (struct leat_chan_options){ .capacity = 1 }));
+    {
+        LEAT_SCOPE(scope);
+
+        leat_sim_expect(leat_spawn(&scope, on_its_worker, &players[0]) == 0);
+        leat_sim_expect(leat_spawn(&scope, on_its_worker, &players[1]) == 0);
+        leat_sim_expect(leat_scope_join(&scope) == 0);
+    }
+    leat_sim_expect(p.sum == p.rounds * (p.rounds + 1));
+    leat_chan_free(p.there);
+    leat_chan_free(p.back);
+}
+
 /* ---- a stream from one to one, with pauses on both sides ---- */
 
 static int streams(void *arg)
