@@ -290,8 +290,8 @@ struct leat__fiber *leat__search(struct leat__worker *worker)
         }
         if (!look_on(worker, sight, pass, &until))
             return NULL;
-        /* Others' queues are not looked at all the time, which would take their lines from them; our
-         * own inbox costs nobody anything. */
+        /* Others' queues are not looked at all the time, which would take their lines from them.
+         * Our own inbox costs nobody anything. */
         for (int i = 0; i < LEAT__SPIN_PAUSES && leat__inbox_is_empty(&worker->inbox); i++)
             cpu_relax();
     }
