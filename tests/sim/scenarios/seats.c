@@ -65,13 +65,8 @@ static int is_called(struct leat_event *call, leat_time meeting)
     return leat_scope_join(&scope);
 }
 
-static int sits(void *arg)
+static int rounds_of_a_seat(uint32_t seat)
 {
-    uint32_t seat = (uint32_t)(uintptr_t)arg;
-
-    leat_sim_expect(leat_sleep_until(first_round) == 0);
-    if (taken_count < SEATS)
-        return 0; /* two came to one worker */
     for (uint32_t i = 0; i < ROUNDS; i++) {
         leat_time begin = first_round + i * ROUND_NS, meeting = begin + MEETING_NS;
         uint32_t part = (seat + turn_of[i]) % SEATS;
@@ -90,6 +85,78 @@ static int sits(void *arg)
     return 0;
 }
 
+/* ---- here it is the one that is free who goes to sleep, just as the sentinel is called ----
+ *
+ *     keeps on   computes, as above
+ *     calls      lets `is free` begin, and `is called` come round to stand sentinel beside it; when
+ *                the former is about to go to sleep, queues something that it leaves to the
+ *                sentinel, calls that one away, and computes
+ *     is called  stands sentinel, and once it was called it computes
+ *     is free    computes until a moment that `calls` knows */
+
+#define SHORT_ROUNDS  4
+#define SHORT_NS      (300 * LEAT_USEC) /* for so long `is free` computes */
+#define SHORT_LATE_NS (10 * LEAT_MSEC)  /* two looks of a sentinel, and some */
+
+static leat_time free_at;
+static struct leat_event begins[SHORT_ROUNDS], stands[SHORT_ROUNDS], called[SHORT_ROUNDS];
+
+static void call_and_compute(uint32_t round)
+{
+    LEAT_SCOPE(scope);
+
+    for (uint32_t turn = 0; turn < 12; turn++) /* until its worker knows them for short ones */
+        leat_sim_expect(leat_sleep((leat_time)leat_sim_choose(1000) * LEAT_USEC) == 0);
+    free_at = leat_after(SHORT_NS);
+    leat_event_set(&begins[round]);
+    leat_event_set(&stands[round]);
+    leat_sim_expect(leat_sleep_until(free_at - SHORT_NS / 3) == 0);
+    while (leat_now() < free_at) /* awake, so that both run side by side from there */
+        leat_sim_point();
+    for (uint32_t i = leat_sim_choose(200); i > 0; i--)
+        leat_sim_point();
+    asked_at = leat_now();
+    leat_sim_expect(leat_spawn(&scope, answers, NULL) == 0);
+    leat_event_set(&called[round]);
+    while (ended == round && leat_now() < asked_at + HOG_NS)
+        leat_sim_compute(LEAT_MSEC);
+    leat_sim_expect(leat_scope_join(&scope) == 0);
+}
+
+static int short_rounds_of_a_seat(uint32_t part)
+{
+    for (uint32_t i = 0; i < SHORT_ROUNDS; i++)
+        switch (part) {
+        case CALLS: call_and_compute(i); break;
+        case IS_CALLED:
+            leat_sim_expect(leat_event_wait(&stands[i]) == 0);
+            leat_sim_expect(leat_event_wait(&called[i]) == 0);
+            while (ended == i)
+                leat_sim_compute(LEAT_MSEC);
+            break;
+        case IS_FREE:
+            leat_sim_expect(leat_event_wait(&begins[i]) == 0);
+            leat_sim_compute(free_at - leat_now());
+            break;
+        default: /* KEEPS_ON */
+            while (ended == i)
+                leat_sim_compute(LEAT_MSEC);
+        }
+    return 0;
+}
+
+/* ---- who sits where ---- */
+
+static int (*part_fn)(uint32_t seat);
+
+static int sits(void *arg)
+{
+    leat_sim_expect(leat_sleep_until(first_round) == 0);
+    if (taken_count < SEATS)
+        return 0; /* two came to one worker */
+    return part_fn((uint32_t)(uintptr_t)arg);
+}
+
 /* On a worker of its own by now, or nearly so. */
 static int takes_a_seat(void *scope)
 {
@@ -105,26 +172,45 @@ static int takes_a_seat(void *scope)
                           LEAT_TASK_OPTIONS(.pinned = true));
 }
 
-SCENARIO_OF(called_while_it_goes_to_sleep, .seeds = 200,
-            .with = "workers=4,strategy=0,interval=1,tick=200,watch=0,stall=1,"
-                    "faults_end=10000000000")
+static void take_seats(int (*fn)(uint32_t seat))
 {
     LEAT_SCOPE(sitting);
     LEAT_SCOPE(scope);
 
+    part_fn = fn;
     memset(taken, 0, sizeof taken);
-    memset(calls, 0, sizeof calls);
     taken_count = ended = 0;
     longest = 0;
     first_round = leat_now() + ROUND_NS;
-    for (uint32_t i = 0; i < ROUNDS; i++)
-        turn_of[i] = leat_sim_choose(SEATS);
     for (uint32_t i = 0; i < SEATS; i++)
         leat_sim_expect(leat_spawn(&scope, takes_a_seat, &sitting) == 0);
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(leat_scope_join(&sitting) == 0);
+}
+
+SCENARIO_OF(called_while_it_goes_to_sleep, .seeds = 200,
+            .with = "workers=4,strategy=0,interval=1,tick=200,watch=0,stall=1,"
+                    "faults_end=10000000000")
+{
+    memset(calls, 0, sizeof calls);
+    for (uint32_t i = 0; i < ROUNDS; i++)
+        turn_of[i] = leat_sim_choose(SEATS);
+    take_seats(rounds_of_a_seat);
     if (taken_count == SEATS) {
         leat_sim_expect(ended == ROUNDS);
         leat_sim_expect(longest < LATE_NS);
+    }
+}
+
+SCENARIO_OF(goes_to_sleep_while_the_sentinel_is_called, .seeds = 200,
+            .with = "workers=4,strategy=0,interval=100,tick=20,watch=0")
+{
+    memset(begins, 0, sizeof begins);
+    memset(stands, 0, sizeof stands);
+    memset(called, 0, sizeof called);
+    take_seats(short_rounds_of_a_seat);
+    if (taken_count == SEATS) {
+        leat_sim_expect(ended == SHORT_ROUNDS);
+        leat_sim_expect(longest < SHORT_LATE_NS);
     }
 }
