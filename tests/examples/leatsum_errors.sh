@@ -87,14 +87,15 @@ changes()
         echo linked > moving/4-becomes-link
         echo stays > moving/5-stays
         timeout $((60 * slowdown)) "$leatsum" --memory=64K moving > out 2> err &
-        sleep 0.1
+        sleep 0.$tries
         rm moving/[234]*
         mkfifo moving/3-becomes-fifo
         ln -s 5-stays moving/4-becomes-link
         truncate -s 1M moving/1-shrinks # last: it lets the reader go on
         wait $!
         code=$?
-        [ "$(wc -l < out)" -ne 1 ] || return 0
+        # Too early, and what is gone was never listed; too late, and it is read.
+        [ "$(wc -l < out)" -ne 1 ] || [ "$(wc -l < err)" -ne 4 ] || return 0
         echo "too early or too late: once more" >&2
     done
     return 1
