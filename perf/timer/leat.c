@@ -93,9 +93,7 @@ int main(int argc, char **argv)
         perf_die("no memory", 0);
     if (strcmp(args.question, "timer_late") == 0)
         return leat_main(late, NULL, LEAT_OPTIONS(.workers = (unsigned)args.workers));
-    leat__wheel_init(&wheel, perf_now_ns());
-    for (int i = 0; i < TIMERS; i++)
-        timers[i].fire = expire;
+    leat__wheel_init(&wheel, perf_now_ns(), expire);
     perf_repeat_ns(&args, TIMERS, strcmp(args.question, "timer_hot") == 0 ? hot : million, &base);
     return 0;
 }

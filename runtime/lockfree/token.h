@@ -7,6 +7,11 @@
  *   ...
  *   leat__token_leave(&token);
  *
+ *   if (leat__token_enter_free(&token)) {         // or, where the rare case is to be apart
+ *       ...
+ *       leat__token_leave(&token);
+ *   } else { enter, ..., leave }
+ *
  *   if (leat__token_take(&token)) {               // anybody else
  *       ... do the owner's work ...
  *       leat__token_give(&token);
@@ -67,6 +72,12 @@ static inline void leat__token_enter(struct leat__token *token)
     (void)token;
 }
 
+static inline bool leat__token_enter_free(struct leat__token *token)
+{
+    (void)token;
+    return true;
+}
+
 static inline void leat__token_leave(struct leat__token *token)
 {
     (void)token;
@@ -83,6 +94,17 @@ static inline void leat__token_enter(struct leat__token *token)
         leat__token_wait(token);
 }
 
+/* The owner, outside. False: a helper has it or is about to look, and the owner is not inside. */
+static inline bool leat__token_enter_free(struct leat__token *token)
+{
+    store_relaxed(&token->held, true); /* relaxed: ordered by the fence */
+    fence_light();                     /* O1 */
+    if (__builtin_expect(!load_acquire(&token->wanted), 1)) /* O2 */
+        return true;
+    store_release(&token->held, false); /* as in leave */
+    return false;
+}
+
 static inline void leat__token_leave(struct leat__token *token)
 {
     store_release(&token->held, false); /* O2: pairs with the acquire in leat__token_take */
@@ -95,12 +117,7 @@ static inline bool leat__token_try_enter(struct leat__token *token)
 {
     if (load_relaxed(&token->held)) /* relaxed: our own thread's */
         return false;
-    store_relaxed(&token->held, true); /* relaxed: ordered by the fence */
-    fence_light();                     /* O1 */
-    if (!load_acquire(&token->wanted)) /* O2 */
-        return true;
-    store_release(&token->held, false); /* as in leave */
-    return false;
+    return leat__token_enter_free(token);
 }
 
 /* Anybody else. False: the owner is at it, or another helper, and nothing is to be done. */

@@ -59,7 +59,7 @@ struct leat__stack_arena {
     struct leat__stack_arena *next_bare; /* in stacks->bare */
     struct leat__stack_arena *next_warm, *prev_warm; /* from stacks->warm to stacks->coldest */
     char *base;
-    char *sides; /* of the slots */
+    char *sides, *sides_memory; /* of the slots, a cache line each; where they are allocated */
     size_t slots;
     size_t bare_count;
     size_t warm_count;
@@ -225,16 +225,16 @@ static int add_arena(struct leat__stacks *stacks)
         if (base != MAP_FAILED)
             break;
     }
-    if (base == MAP_FAILED) {
+    if (base != MAP_FAILED)
+        arena->sides_memory = calloc(slots + 1, LEAT__STACK_SIDE_BYTES);
+    if (!arena->sides_memory) {
+        if (base != MAP_FAILED)
+            munmap(base, slots * stacks->stride);
         free(arena);
         return -ENOMEM;
     }
-    arena->sides = calloc(slots, LEAT__STACK_SIDE_BYTES);
-    if (!arena->sides) {
-        munmap(base, slots * stacks->stride);
-        free(arena);
-        return -ENOMEM;
-    }
+    arena->sides = arena->sides_memory +
+                   (-(uintptr_t)arena->sides_memory & (LEAT__STACK_SIDE_BYTES - 1));
     madvise(base, slots * stacks->stride, MADV_NOHUGEPAGE);
     arena->base = base;
     arena->slots = slots;
@@ -593,7 +593,7 @@ void leat__stacks_fini(struct leat__stacks *stacks)
             if (arena->warm[slot / 64] >> slot % 64 & 1)
                 VALGRIND_STACK_DEREGISTER(header_of(stacks, arena, slot)->valgrind_id);
         munmap(arena->base, arena->slots * stacks->stride);
-        free(arena->sides);
+        free(arena->sides_memory);
         free(arena);
     }
     pthread_mutex_destroy(&stacks->lock);

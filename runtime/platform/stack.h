@@ -46,7 +46,7 @@ enum {
     LEAT__STACK_GUARD_BYTES = 32 * 1024, /* (rounded up to pages) */
     LEAT__STACK_COLOURS = 16,
     LEAT__STACK_COLOUR_BYTES = 128,
-    LEAT__STACK_SIDE_BYTES = 72,
+    LEAT__STACK_SIDE_BYTES = 64, /* a cache line */
 };
 
 struct leat__stack {

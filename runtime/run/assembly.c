@@ -55,8 +55,9 @@ static int build_reactors(struct leat__assembly *assembly)
                                                                : LEAT_REACTOR_IO_URING;
         assembly->reactors[i]->offload = leat__blocking_files;
         assembly->pollers[i] = &assembly->reactors[i]->poller;
-        leat__wheel_init(&assembly->runtime.wheels[i], leat__clock_now());
-        assembly->runtime.wheels[i].shared = shared;
+        leat__wheel_init(&assembly->runtime.wheels[i], leat__clock_now(), leat__wait_fire);
+        if (shared)
+            leat__wheel_share(&assembly->runtime.wheels[i]);
         assembly->tickers[i] = &assembly->runtime.wheels[i].ticker;
     }
     return 0;

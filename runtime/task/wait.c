@@ -30,10 +30,12 @@ static struct leat__sleeper *sleeper_of(struct leat__waiter *waiter)
                                             offsetof(struct leat__sleeper, waiter));
 }
 
-/* For the wheel; the arguments name the wait, whatever has become of the timer (wheel.h I4). */
-static void time_is_up(void *arg, uint64_t generation)
+/* A timer's value is its wait's generation, and this bit besides where it ends a grace. */
+#define GRACE UINT64_C(1)
+_Static_assert(!(LEAT__WORD_GENERATION & GRACE), "a generation leaves the bit alone");
+
+static void time_is_up(struct leat__waiter *waiter, uint64_t generation)
 {
-    struct leat__waiter *waiter = arg;
     struct leat__ticket ticket = { waiter, generation };
 
     if (!leat__claim(ticket, LEAT__CAUSE_TIMEOUT) || !leat__word_wake(&waiter->word))
@@ -43,13 +45,18 @@ static void time_is_up(void *arg, uint64_t generation)
     leat__ready(waiter->fiber);
 }
 
-/* For the wheel, as time_is_up. */
-static void grace_is_over(void *arg, uint64_t generation)
+static void grace_is_over(struct leat__waiter *waiter, uint64_t generation)
 {
-    struct leat__waiter *waiter = arg;
-
     if (leat__word_unshield(&waiter->word, generation))
         leat__wake(waiter);
+}
+
+void leat__wait_fire(void *arg, uint64_t value)
+{
+    if (__builtin_expect(value & GRACE, 0))
+        grace_is_over(arg, value & ~GRACE);
+    else
+        time_is_up(arg, value);
 }
 
 /* Late enough to see a deadline that passed a look ago, and free. */
@@ -214,13 +221,11 @@ static struct leat__wheel *wheel_of(const struct leat__worker *worker)
     return &runtime->wheels[leat__worker_index(worker)];
 }
 
-static void arm(const struct leat__wait *wait, struct leat__timer *timer,
-                void (*fire)(void *arg, uint64_t generation), leat_time when)
+static void arm(struct leat__timer *timer, uint64_t value, leat_time when)
 {
     struct leat__worker *worker = leat__worker_current();
 
-    timer->fire = fire;
-    timer->value = wait->ticket.generation;
+    timer->value = value;
     leat__probe_count(&leat__worker_probe(worker)->timer_arms);
     leat__timer_arm(wheel_of(worker), timer, when);
 }
@@ -254,10 +259,10 @@ enum leat__cause leat__wait_park(struct leat__wait *wait, struct leat__lock *hel
         bool graced = wait->guard && wait->guard->until < wait->deadline;
 
         if (timed)
-            arm(wait, &wait->self->seat->timer, time_is_up, wait->deadline);
+            arm(&wait->self->seat->timer, wait->ticket.generation, wait->deadline);
         if (graced) {
             wait->guard->timer.arg = waiter;
-            arm(wait, &wait->guard->timer, grace_is_over, wait->guard->until);
+            arm(&wait->guard->timer, wait->ticket.generation | GRACE, wait->guard->until);
         }
         leat__park(leat__wait_commit, &commit);
         if (timed)

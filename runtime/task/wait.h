@@ -110,6 +110,10 @@ static inline bool leat__claim(struct leat__ticket ticket, enum leat__cause caus
 
 void leat__wake(struct leat__waiter *waiter);
 
+/* What the timers of all wheels do: the arguments name the wait, whatever has become of the timer
+ * (timer/wheel.h I4). */
+void leat__wait_fire(void *waiter, uint64_t value);
+
 /* What the caller waits for is held up by a thread that was preempted between two instructions: let
  * others run, tasks and threads. */
 void leat__stand_back(void);

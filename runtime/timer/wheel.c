@@ -20,6 +20,9 @@
 /* What a look may do: a timer fired costs two, a timer moved one. */
 #define BUDGET (2 * LEAT__WHEEL_FIRES)
 
+/* Timers armed one after the other that share a lane. */
+#define LANE_ARMS 256
+
 /* Timers that are let go together before the first of them is fired. */
 #define SALVO 16
 
@@ -59,9 +62,7 @@ static void end_visit(struct leat__wheel *wheel)
 /* The tick at or after `when`: rounding up is what makes timers never early. */
 static uint64_t tick_at(leat_time when)
 {
-    uint64_t ns = when > 0 ? (uint64_t)when : 0;
-
-    return (ns >> LEAT__TICK_SHIFT) + ((ns & (uint64_t)(LEAT__TICK_NS - 1)) != 0);
+    return when > 0 ? ((uint64_t)when + (LEAT__TICK_NS - 1)) >> LEAT__TICK_SHIFT : 0;
 }
 
 static leat_time time_of(uint64_t tick)
@@ -82,8 +83,7 @@ static size_t slot_of(unsigned level, uint64_t unit)
 
 static void clear_occupied(struct leat__wheel *wheel, size_t slot)
 {
-    wheel->occupied[slot / LEAT__WHEEL_SLOTS][slot % LEAT__WHEEL_SLOTS / 64] &=
-        ~(UINT64_C(1) << slot % 64);
+    wheel->occupied[slot / 64] &= ~(UINT64_C(1) << slot % 64);
 }
 
 static bool is_empty(const struct leat__wheel_slot *slot)
@@ -95,75 +95,111 @@ static bool is_empty(const struct leat__wheel_slot *slot)
     return empty;
 }
 
-static inline __attribute__((always_inline)) void
-push_timer(struct leat__wheel *wheel, struct leat__timer *timer, struct leat__wheel_slot *slot)
+/* What arm and disarm are made of: not inlined, they would save registers for the rare call. */
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void push_timer(struct leat__timer *timer, struct leat__timer **lane)
 {
-    struct leat__timer **head = &slot->lane[wheel->turn++ % LEAT__WHEEL_LANES];
-    struct leat__timer *next = *head;
+    struct leat__timer *next = *lane;
 
     timer->next = next;
-    timer->prev = head;
+    timer->prev = lane;
     if (next)
         next->prev = &timer->next;
-    *head = timer;
+    *lane = timer;
 }
 
-static inline __attribute__((always_inline)) void
-link_at(struct leat__wheel *wheel, struct leat__timer *timer, unsigned level)
+INLINE void link_at(struct leat__wheel *wheel, struct leat__timer *timer, size_t slot,
+                    uint64_t lane)
 {
-    uint64_t unit = unit_of(timer->tick, level);
-
-    wheel->occupied[level][unit / 64 % 2] |= UINT64_C(1) << unit % 64; /* I5 */
-    push_timer(wheel, timer, &wheel->slots[slot_of(level, unit)]);
+    wheel->occupied[slot / 64] |= UINT64_C(1) << slot % 64; /* I5 */
+    push_timer(timer, &wheel->slots[slot].lane[lane % LEAT__WHEEL_LANES]);
 }
 
 /* I1: to the lowest level. */
-static void sink(struct leat__wheel *wheel, struct leat__timer *timer)
+static void sink(struct leat__wheel *wheel, struct leat__timer *timer, unsigned lane)
 {
     uint64_t tick = timer->tick, current = wheel->current;
     unsigned level;
 
     if (tick <= current) {
-        push_timer(wheel, timer, &wheel->slots[DUE]);
+        push_timer(timer, &wheel->slots[DUE].lane[lane % LEAT__WHEEL_LANES]);
         return;
     }
     level = (unsigned)(63 - __builtin_clzll(tick ^ current)) / SLOT_BITS;
     while (level > 0 && unit_of(tick, level) - unit_of(current, level) <= 1)
         level--;
-    link_at(wheel, timer, level);
+    link_at(wheel, timer, slot_of(level, unit_of(tick, level)), lane);
 }
 
-static inline void unlink_timer(struct leat__timer *timer)
+INLINE void unlink_timer(struct leat__timer *timer)
 {
-    *timer->prev = timer->next;
-    if (timer->next)
-        timer->next->prev = timer->prev;
+    struct leat__timer *next = timer->next, **prev = timer->prev;
+
+    *prev = next;
+    if (next)
+        next->prev = prev;
+}
+
+INLINE void arm(struct leat__wheel *wheel, struct leat__timer *timer, uint64_t tick)
+{
+    uint64_t current = wheel->current;
+    unsigned level;
+
+    if (__builtin_expect(tick <= current, 0))
+        tick = current + 1;
+    timer->tick = tick;
+    /* relaxed: only the owner and, after it has the token, a disarm look at it */
+    store_relaxed(&timer->wheel, wheel);
+    /* I1: 64^level ticks or more ahead, thus in a later unit; and less than 64 times as many, thus
+     * in the level above in this unit or in the next. */
+    level = (unsigned)(63 - __builtin_clzll(tick - current)) / SLOT_BITS;
+    link_at(wheel, timer, slot_of(level, unit_of(tick, level)), wheel->armed / LANE_ARMS);
+    wheel->armed++;
+}
+
+/* A helper has the token, or there is none. */
+static __attribute__((noinline)) void arm_behind(struct leat__wheel *wheel,
+                                                 struct leat__timer *timer, uint64_t tick)
+{
+    enter(wheel);
+    arm(wheel, timer, tick);
+    leave(wheel);
 }
 
 void leat__timer_arm(struct leat__wheel *wheel, struct leat__timer *timer, leat_time when)
 {
     uint64_t tick = tick_at(when);
 
-    enter(wheel);
-    if (__builtin_expect(tick <= wheel->current, 0))
-        tick = wheel->current + 1;
-    timer->tick = tick;
-    /* relaxed: only the owner and, after it has the token, a disarm look at it */
-    store_relaxed(&timer->wheel, wheel);
-    /* I1: 64^level ticks or more ahead, thus in a later unit; and less than 64 times as many, thus
-     * in the level above in this unit or in the next. */
-    link_at(wheel, timer, (unsigned)(63 - __builtin_clzll(tick - wheel->current)) / SLOT_BITS);
-    wheel->armed++;
-    leave(wheel);
+    if (leat__token_enter_free(&wheel->token)) {
+        arm(wheel, timer, tick);
+        leat__token_leave(&wheel->token);
+    } else {
+        arm_behind(wheel, timer, tick);
+    }
 }
 
-static void disarm(struct leat__wheel *wheel, struct leat__timer *timer)
+INLINE void disarm(struct leat__wheel *wheel, struct leat__timer *timer)
 {
     if (load_relaxed(&timer->wheel)) { /* relaxed: the token orders it */
         unlink_timer(timer);
-        wheel->armed--;
+        wheel->ended++;
         store_relaxed(&timer->wheel, NULL); /* relaxed: our own thread goes on to reuse it */
     }
+}
+
+static __attribute__((noinline)) void disarm_behind(struct leat__timer *timer,
+                                                    struct leat__wheel *wheel, bool mine)
+{
+    if (mine)
+        enter(wheel);
+    else
+        visit(wheel);
+    disarm(wheel, timer);
+    if (mine)
+        leave(wheel);
+    else
+        end_visit(wheel);
 }
 
 void leat__timer_disarm(struct leat__timer *timer, struct leat__wheel *mine)
@@ -172,21 +208,18 @@ void leat__timer_disarm(struct leat__timer *timer, struct leat__wheel *mine)
 
     if (!wheel)
         return;
-    if (__builtin_expect(wheel == mine, 1)) {
-        enter(wheel);
+    if (__builtin_expect(wheel == mine, 1) && leat__token_enter_free(&wheel->token)) {
         disarm(wheel, timer);
-        leave(wheel);
+        leat__token_leave(&wheel->token);
     } else {
-        visit(wheel);
-        disarm(wheel, timer);
-        end_visit(wheel);
+        disarm_behind(timer, wheel, wheel == mine);
     }
 }
 
 /* The level's first occupied unit: the wheel's own, which is then being spread, or one above. */
 static bool first_unit(const struct leat__wheel *wheel, unsigned level, uint64_t *ret)
 {
-    uint64_t low = wheel->occupied[level][0], high = wheel->occupied[level][1], swap;
+    uint64_t low = wheel->occupied[2 * level], high = wheel->occupied[2 * level + 1], swap;
     uint64_t own = unit_of(wheel->current, level);
     unsigned turn = own % 64;
 
@@ -223,7 +256,6 @@ static struct leat__timer *take(struct leat__timer **lane)
 
 /* What firing needs of a timer that was let go. */
 struct shot {
-    void (*fire)(void *arg, uint64_t value);
     void    *arg;
     uint64_t value;
 };
@@ -241,8 +273,8 @@ static unsigned take_due(struct leat__wheel *wheel, struct shot *shots, int max)
         if (!timer)
             continue;
         __builtin_prefetch(timer->arg, 1);
-        shots[count++] = (struct shot){ timer->fire, timer->arg, timer->value };
-        wheel->armed--;
+        shots[count++] = (struct shot){ timer->arg, timer->value };
+        wheel->ended++;
         store_release(&timer->wheel, NULL); /* O1; I4 */
     }
     return (unsigned)count;
@@ -260,7 +292,7 @@ static int fire_due(struct leat__wheel *wheel, int budget)
             return -1;
         count = take_due(wheel, shots, (budget + 1) / 2);
         for (unsigned i = 0; i < count; i++)
-            shots[i].fire(shots[i].arg, shots[i].value);
+            wheel->fire(shots[i].arg, shots[i].value);
         budget -= 2 * (int)count;
     }
     return budget;
@@ -278,7 +310,7 @@ static int spread(struct leat__wheel *wheel, size_t slot, int budget)
             return -1;
         timer = take(&from->lane[i % LEAT__WHEEL_LANES]);
         if (timer) {
-            sink(wheel, timer);
+            sink(wheel, timer, i);
             budget--;
         }
     }
@@ -330,7 +362,7 @@ static int look_ahead(struct leat__wheel *wheel, int budget)
     for (unsigned level = 1; level < LEAT__WHEEL_LEVELS && budget >= 0; level++) {
         size_t slot = slot_of(level, unit_of(wheel->current, level) + 1);
 
-        if (wheel->occupied[level][slot % LEAT__WHEEL_SLOTS / 64] >> slot % 64 & 1)
+        if (wheel->occupied[slot / 64] >> slot % 64 & 1)
             budget = spread(wheel, slot, budget);
     }
     return budget;
@@ -381,7 +413,7 @@ static leat_time look(struct leat__wheel *wheel, leat_time now)
     int budget = BUDGET;
     leat_time due = now;
 
-    if (wheel->armed == 0) {
+    if (wheel->armed == wheel->ended) {
         if (target > wheel->current)
             wheel->current = target;
         return LEAT_NEVER;
@@ -424,25 +456,34 @@ uint64_t leat__wheel_armed(struct leat__wheel *wheel)
     uint64_t armed;
 
     visit(wheel);
-    armed = wheel->armed;
+    armed = wheel->armed - wheel->ended;
     end_visit(wheel);
     return armed;
 }
 
-static leat_time fire(struct leat__ticker *ticker, leat_time now)
+static leat_time ticker_fire(struct leat__ticker *ticker, leat_time now)
 {
     return leat__wheel_fire(leat__container_of(ticker, struct leat__wheel, ticker), now);
 }
 
-static void relieve(struct leat__ticker *ticker, leat_time now)
+static void ticker_relieve(struct leat__ticker *ticker, leat_time now)
 {
     leat__wheel_relieve(leat__container_of(ticker, struct leat__wheel, ticker), now);
 }
 
-void leat__wheel_init(struct leat__wheel *wheel, leat_time now)
+void leat__wheel_share(struct leat__wheel *wheel)
+{
+    wheel->shared = true;
+    /* relaxed: nobody else has it yet. Never taken back: the owner's short way is closed */
+    store_relaxed(&wheel->token.wanted, true);
+}
+
+void leat__wheel_init(struct leat__wheel *wheel, leat_time now,
+                      void (*fire)(void *arg, uint64_t value))
 {
     memset(wheel, 0, sizeof *wheel);
-    wheel->ticker.fire = fire;
-    wheel->ticker.relieve = relieve;
+    wheel->fire = fire;
+    wheel->ticker.fire = ticker_fire;
+    wheel->ticker.relieve = ticker_relieve;
     wheel->current = now > 0 ? (uint64_t)now >> LEAT__TICK_SHIFT : 0;
 }

@@ -114,9 +114,8 @@ static void jump_through(struct leat__random *random)
 
     assert_not_null(wheel);
     clock_now = start = draw(random);
-    leat__wheel_init(wheel, clock_now);
+    leat__wheel_init(wheel, clock_now, note);
     for (int i = 0; i < SHOTS; i++) {
-        shots[i].timer.fire = note;
         shots[i].timer.arg = &shots[i];
         shots[i].when = draw(random);
         leat__timer_arm(wheel, &shots[i].timer, shots[i].when);

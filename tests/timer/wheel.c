@@ -27,7 +27,6 @@ static void note(void *arg, uint64_t value)
 
 static void arm(struct leat__wheel *wheel, struct shot *shot, leat_time when)
 {
-    shot->timer.fire = note;
     shot->timer.arg = shot;
     shot->when = when;
     leat__timer_arm(wheel, &shot->timer, when);
@@ -49,7 +48,7 @@ LEAT_TEST(wheel, an_empty_wheel_is_never_due)
 {
     struct leat__wheel wheel;
 
-    leat__wheel_init(&wheel, 12345);
+    leat__wheel_init(&wheel, 12345, note);
     expect_eq(leat__wheel_fire(&wheel, 99999999), LEAT_NEVER);
 }
 
@@ -63,7 +62,7 @@ LEAT_TEST(wheel, timers_fire_once_never_early_and_at_most_a_tick_late)
     unsigned fired = 0;
 
     leat__random_init(&random, test_seed());
-    leat__wheel_init(&wheel, start);
+    leat__wheel_init(&wheel, start, note);
     clock_now = start;
     for (int i = 0; i < COUNT; i++) { /* from nanoseconds to weeks, in every level */
         unsigned bits = 1 + leat__random_below(&random, 50);
@@ -94,7 +93,7 @@ LEAT_TEST(wheel, a_disarmed_timer_does_not_fire_and_can_be_armed_again)
     leat_time due;
 
     leat__random_init(&random, test_seed());
-    leat__wheel_init(&wheel, 0);
+    leat__wheel_init(&wheel, 0, note);
     for (int i = 0; i < COUNT; i++)
         arm(&wheel, &shots[i], 1 + leat__random_below(&random, 1u << 31));
     for (int i = 0; i < COUNT; i += 2)
@@ -116,7 +115,7 @@ LEAT_TEST(wheel, a_large_step_of_the_clock_fires_all_that_is_due)
     struct leat__wheel wheel;
 
     memset(shots, 0, sizeof shots);
-    leat__wheel_init(&wheel, 0);
+    leat__wheel_init(&wheel, 0, note);
     for (int i = 0; i < 63; i++)
         arm(&wheel, &shots[i], (leat_time)1 << i);
     expect_ge(advance(&wheel, 100LL * 365 * 24 * LEAT_HOUR), clock_now);
@@ -133,7 +132,7 @@ LEAT_TEST(wheel, a_deadline_in_the_past_or_at_the_ends_of_time_is_taken)
 
     memset(&past, 0, sizeof past);
     zero = negative = far = past;
-    leat__wheel_init(&wheel, LEAT_SEC);
+    leat__wheel_init(&wheel, LEAT_SEC, note);
     arm(&wheel, &past, 1);
     arm(&wheel, &zero, 0);
     arm(&wheel, &negative, INT64_MIN);
@@ -152,7 +151,7 @@ LEAT_TEST(wheel, one_look_fires_a_limited_number_and_says_that_there_is_more)
     struct leat__wheel wheel;
     unsigned fired, before = 0, looks = 0;
 
-    leat__wheel_init(&wheel, 0);
+    leat__wheel_init(&wheel, 0, note);
     for (int i = 0; i < COUNT; i++)
         arm(&wheel, &shots[i], LEAT_MSEC);
     do {
@@ -177,7 +176,7 @@ LEAT_TEST(wheel, many_timers_of_one_instant_are_moved_before_it_comes)
     leat_time due, when = 20 * LEAT_SEC + 12345;
     unsigned looks = 0, fired = 0;
 
-    leat__wheel_init(&wheel, 0);
+    leat__wheel_init(&wheel, 0, note);
     for (int i = 0; i < COUNT; i++)
         arm(&wheel, &shots[i], when);
     for (due = 0; due < when; due = leat__wheel_fire(&wheel, due))
@@ -202,7 +201,7 @@ LEAT_TEST(wheel, timers_armed_and_disarmed_while_the_clock_runs_are_never_early)
     leat_time now = LEAT_SEC;
 
     leat__random_init(&random, test_seed());
-    leat__wheel_init(&wheel, now);
+    leat__wheel_init(&wheel, now, note);
     for (int step = 0; step < STEPS; step++) {
         struct shot *shot = &shots[leat__random_below(&random, COUNT)];
         bool was_armed = load_relaxed(&shot->timer.wheel) != NULL;
@@ -221,7 +220,7 @@ LEAT_TEST(wheel, timers_armed_and_disarmed_while_the_clock_runs_are_never_early)
     }
     for (int i = 0; i < COUNT; i++)
         leat__timer_disarm(&shots[i].timer, &wheel);
-    expect_eq(wheel.armed, 0u);
+    expect_eq(wheel.armed, wheel.ended);
     expect_eq(advance(&wheel, now + LEAT_HOUR), LEAT_NEVER);
     free(shots);
 }
@@ -233,7 +232,7 @@ LEAT_TEST(wheel, the_next_due_time_of_few_timers_is_exact_to_a_tick)
     leat_time due;
 
     memset(&shot, 0, sizeof shot);
-    leat__wheel_init(&wheel, 0);
+    leat__wheel_init(&wheel, 0, note);
     arm(&wheel, &shot, 10 * LEAT_SEC);
     due = advance(&wheel, 0);
     expect_ge(due, 10 * LEAT_SEC); /* one wake-up for a long sleep, not one per level */
@@ -250,7 +249,7 @@ LEAT_TEST(wheel, a_slot_that_disarms_have_emptied_wakes_nobody)
     leat_time due;
 
     memset(&last, 0, sizeof last);
-    leat__wheel_init(&wheel, 0);
+    leat__wheel_init(&wheel, 0, note);
     for (int i = 0; i < COUNT; i++) /* in all levels that a day reaches */
         arm(&wheel, &shots[i], (leat_time)1 << (17 + i * 28 / COUNT));
     arm(&wheel, &last, (leat_time)1 << 46);
@@ -262,5 +261,29 @@ LEAT_TEST(wheel, a_slot_that_disarms_have_emptied_wakes_nobody)
     expect_eq(last.times, 1u);
     for (int i = 0; i < COUNT; i++)
         expect_eq(shots[i].times, 0u);
+    free(shots);
+}
+
+LEAT_TEST(wheel, a_wheel_shared_by_a_lock_arms_disarms_and_fires_too)
+{
+    enum { COUNT = 200 };
+    struct shot *shots = calloc(COUNT, sizeof *shots);
+    struct leat__wheel wheel;
+    leat_time due;
+
+    leat__wheel_init(&wheel, 0, note);
+    leat__wheel_share(&wheel);
+    for (int i = 0; i < COUNT; i++)
+        arm(&wheel, &shots[i], (i + 1) * LEAT_MSEC);
+    for (int i = 0; i < COUNT; i += 2) /* every other one as another worker would */
+        leat__timer_disarm(&shots[i].timer, i % 4 == 0 ? &wheel : NULL);
+    expect_eq(leat__wheel_armed(&wheel), (uint64_t)COUNT / 2);
+    leat__wheel_relieve(&wheel, 2 * LEAT_MSEC + LEAT__TICK_NS);
+    expect_eq(shots[1].times, 1u);
+    for (due = advance(&wheel, 0); due != LEAT_NEVER;)
+        due = advance(&wheel, due);
+    for (int i = 0; i < COUNT; i++)
+        expect_eq(shots[i].times, i % 2 == 0 ? 0u : 1u);
+    expect_eq(leat__wheel_armed(&wheel), 0u);
     free(shots);
 }

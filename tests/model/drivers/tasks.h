@@ -75,7 +75,7 @@ static inline void tasks_fire(int i)
 
     if (timer) {
         armed[i] = NULL;
-        timer->fire(timer->arg, timer->value);
+        leat__wait_fire(timer->arg, timer->value);
     }
 }
 

@@ -20,7 +20,7 @@ static bool over; /* task 1 waits no more */
 static void reset(void)
 {
     tasks_reset(NULL);
-    leat__wheel_init(&wheel, 0);
+    leat__wheel_init(&wheel, 0, leat__wait_fire);
     generation = 0;
     delivered = 0;
     over = false;
@@ -100,7 +100,7 @@ static void check_poison(void)
 
 static void check_wheel_is_empty(void)
 {
-    model_check(wheel.armed == 0);
+    model_check(wheel.armed == wheel.ended);
     for (int slot = 0; slot <= LEAT__WHEEL_LEVELS * LEAT__WHEEL_SLOTS; slot++)
         for (int lane = 0; lane < LEAT__WHEEL_LANES; lane++)
             model_check(!wheel.slots[slot].lane[lane]);
@@ -139,9 +139,9 @@ static void disarm_and_reuse(void *arg)
 
 static void arm_beside(leat_time first, leat_time second)
 {
+    leat__wheel_init(&wheel, 0, count_fire);
     for (int i = 0; i < 2; i++) {
         memset(&beside[i], 0, sizeof beside[i]);
-        beside[i].fire = count_fire;
         beside[i].arg = (void *)(intptr_t)i;
         beside[i].value = 77;
         fired[i] = 0;
@@ -201,5 +201,29 @@ MODEL_DRIVER(timer_that_fired_late_does_not_end_the_next_wait, .weak_preemptions
     model_spawn(post_always, NULL);
     model_spawn(relieve_twice, (void *)(intptr_t)3);
     model_run();
+    check_wheel_is_empty();
+}
+
+/* The owner arms one and disarms another while a helper looks: both go behind it. */
+static void arm_and_disarm(void *arg)
+{
+    (void)arg;
+    leat__timer_arm(&wheel, &beside[1], 9 * LEAT__TICK_NS);
+    leat__timer_disarm(&beside[0], &wheel);
+    memset(&beside[0], POISON, sizeof beside[0]);
+}
+
+MODEL_DRIVER(timer_armed_while_a_helper_looks, .preemptions = 2)
+{
+    reset();
+    arm_beside(3 * LEAT__TICK_NS, 9 * LEAT__TICK_NS);
+    leat__timer_disarm(&beside[1], &wheel);
+    model_spawn(arm_and_disarm, NULL);
+    model_spawn(relieve_at, (void *)(intptr_t)20);
+    model_run();
+    check_reused(&beside[0]);
+    while (leat__wheel_fire(&wheel, 40 * LEAT__TICK_NS) <= 40 * LEAT__TICK_NS)
+        ;
+    model_check(fired[0] <= 1 && fired[1] == 1);
     check_wheel_is_empty();
 }

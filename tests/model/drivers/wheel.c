@@ -23,10 +23,9 @@ static void count_fire(void *arg, uint64_t value)
 static void arm_all(uint64_t tick, uint64_t apart)
 {
     tasks_reset(NULL);
-    leat__wheel_init(&wheel, 0);
+    leat__wheel_init(&wheel, 0, count_fire);
     for (int i = 0; i < TIMERS; i++) {
-        timers[i] = (struct leat__timer){ .fire = count_fire, .arg = (void *)(intptr_t)i,
-                                          .value = 77 };
+        timers[i] = (struct leat__timer){ .arg = (void *)(intptr_t)i, .value = 77 };
         fired[i] = 0;
         leat__timer_arm(&wheel, &timers[i], (leat_time)(tick + (uint64_t)i * apart) *
                                                 LEAT__TICK_NS);
@@ -56,7 +55,7 @@ static void check_all(void)
         model_check(i == GONE ? fired[i] <= 1 : fired[i] == 1);
     for (size_t i = 0; i < sizeof timers[GONE]; i++)
         model_check(((const unsigned char *)&timers[GONE])[i] == POISON);
-    model_check(wheel.armed == 0);
+    model_check(wheel.armed == wheel.ended);
     for (int slot = 0; slot <= LEAT__WHEEL_LEVELS * LEAT__WHEEL_SLOTS; slot++)
         for (int lane = 0; lane < LEAT__WHEEL_LANES; lane++)
             model_check(!wheel.slots[slot].lane[lane]);
