@@ -123,6 +123,27 @@ static inline int recv_shared(struct leat_chan *chan, void *element,
     return 0;
 }
 
+static bool has_element(void *chan)
+{
+    return leat__ring_has_element(&((struct leat_chan *)chan)->ring);
+}
+
+/* Not alone. Who finds nothing, and has nothing else to do, looks on for what another worker may be
+ * about to send (sched.h), as long as it is listed nowhere: so the sender need not know of it. */
+static inline int recv_beside_others(struct leat_chan *chan, void *element,
+                                     struct leat__inside *inside, bool may_wait)
+{
+    for (;;) {
+        int err = chan->single ? pass_single(chan, NULL, element)
+                               : recv_shared(chan, element, inside);
+
+        if (__builtin_expect(err != -EAGAIN, 1) || !may_wait || !is_quick(chan, LEAT__CHAN_ANY) ||
+            !leat__watch_for(has_element, chan))
+            return err;
+        may_wait = false; /* it comes or it does not: the lists see to the rest */
+    }
+}
+
 /* ---- the slow path ---- */
 
 /* After a try that failed: whether another one may be of use. Where the first look before a wait
@@ -459,7 +480,7 @@ static __attribute__((noinline)) int recv_any(struct leat_chan *chan, void *elem
                   : -EAGAIN;
         leat__bias_leave(inside);
     } else {
-        err = chan->single ? pass_single(chan, NULL, element) : recv_shared(chan, element, inside);
+        err = recv_beside_others(chan, element, inside, may_wait);
     }
     return __builtin_expect(err, 0) && err != -EPIPE ? recv_slow(chan, element, may_wait) : err;
 }

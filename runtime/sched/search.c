@@ -312,3 +312,28 @@ struct leat__fiber *leat__watch_inbox(struct leat__worker *worker)
     worker->watches = false;
     return NULL;
 }
+
+/* Is the running fiber all there is to run here? */
+static bool has_only_this(struct leat__worker *worker)
+{
+    worker->special = worker->special &&
+                      (worker->pinned.first || leat__classes_wait(worker->sched));
+    return !worker->special && !has_queue(worker) && !leat__slot_holds(&worker->lifo) &&
+           !worker->starved.first;
+}
+
+bool leat__watch_for(bool (*there)(void *arg), void *arg)
+{
+    struct leat__worker *worker = leat__worker_current();
+
+    if (!worker || !worker->watches || !worker->face.running || worker->turns_left <= 1 ||
+        !has_only_this(worker))
+        return false;
+    worker->turns_left--;
+    for (int i = 0; i < LEAT__WATCH_PAUSES && leat__inbox_is_empty(&worker->inbox); i++) {
+        if (there(arg))
+            return true;
+        cpu_relax();
+    }
+    return false;
+}

@@ -112,6 +112,26 @@ MODEL_DRIVER(chan_shared_two_receivers_take_each_another, .preemptions = 2, .wea
     run({ receive_one }, { receive_one });
 }
 
+/* They look on before they go to wait, and what one saw the other takes. */
+static void watch(uint32_t capacity)
+{
+    reset(capacity, NULL);
+    share();
+    tasks_watch = true;
+}
+
+MODEL_DRIVER(chan_watched_of_one_passes_two, .weak_preemptions = 1)
+{
+    watch(1);
+    run({ send_two, 0 }, { receive_two });
+}
+
+MODEL_DRIVER(chan_watched_by_two_of_whom_one_is_late, .preemptions = 1, .stale = -1)
+{
+    watch(1);
+    run({ send_two, 0 }, { receive_one }, { receive_one });
+}
+
 MODEL_DRIVER(chan_shared_close_against_send_and_receive, .preemptions = 1, .stale = 1)
 {
     reset(1, NULL);

@@ -23,6 +23,13 @@ MODEL_DRIVER(single_passes_two_through_one_place, .weak_preemptions = 1)
     run({ send_two, 0 }, { receive_two });
 }
 
+MODEL_DRIVER(single_watched_passes_two_through_one_place, .weak_preemptions = 1)
+{
+    reset_single(1, NULL);
+    tasks_watch = true;
+    run({ send_two, 0 }, { receive_two });
+}
+
 MODEL_DRIVER(single_room_goes_to_who_waits_for_it, .weak_preemptions = 1)
 {
     reset_single(1, NULL);

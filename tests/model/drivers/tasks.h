@@ -31,11 +31,15 @@ static struct leat__wheel wheel;
 #endif
 
 /* In the body: all are tasks, in scope, or outside of any (NULL). */
+/* Do threads look on before they wait? Once each time, so all is tried from too early on. */
+static bool tasks_watch;
+
 static inline void tasks_reset(struct leat__scope *scope)
 {
     memset(selves, 0, sizeof selves);
     memset(armed, 0, sizeof armed);
     tasks_clock = 0;
+    tasks_watch = false;
     for (int i = 0; i < TASKS; i++) {
         sleepers[i] = (struct leat__sleeper){ .waiter.fiber = &fibers[i] };
         selves[i].waiter = &sleepers[i].waiter;
@@ -134,6 +138,11 @@ void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber)
 
 void leat__give_way(void)
 {
+}
+
+bool leat__watch_for(bool (*there)(void *arg), void *arg)
+{
+    return tasks_watch && there(arg);
 }
 
 /* Nobody watches the locks. */
