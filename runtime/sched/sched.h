@@ -35,10 +35,10 @@ void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber);
 /* Queue a fiber that never ran. Any thread of the process. */
 void leat__start(struct leat__fiber *fiber);
 
-/* The running fiber is about to park for what somebody else is to do: look on for that for some 2 us
- * instead, where nothing else is to run here, and others hand this worker its fibers (then that is
- * how long they take). A turn; spares both sides a park, a claim and a wake. Returns whether
- * there(arg) said yes. Any thread. */
+/* The running fiber is about to park for what somebody else is to do: look on for that for some
+ * 2 us instead, where nothing else is to run here, and others hand this worker its fibers (then
+ * that is how long they take). A turn; spares both sides a park, a claim and a wake. Returns
+ * whether there(arg) said yes. Any thread. */
 bool leat__watch_for(bool (*there)(void *arg), void *arg);
 
 /* Let other runnable fibers go first; outside of a fiber, other threads. */
