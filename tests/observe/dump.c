@@ -27,6 +27,7 @@ struct stage {
     struct leat_semaphore semaphore;
     struct leat_waitgroup group;
     int                   pipe[2];
+    LEAT_ATOMIC(int)      dozing;
     LEAT_ATOMIC(bool)     let_go;
 };
 
@@ -71,6 +72,7 @@ static int doze(void *arg)
 {
     struct stage *stage = arg;
 
+    fetch_add_relaxed(&stage->dozing, 1); /* relaxed: tells when to look, no more */
     while (!load_acquire(&stage->let_go))
         nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
     return 0;
@@ -125,7 +127,9 @@ LEAT_TEST_TASK(dump, each_task_is_shown_with_what_it_waits_for)
     leat_semaphore_init(&stage.semaphore, 1);
     leat_waitgroup_add(&stage.group, 1);
     show_all(&stage, &scope);
-    leat_sleep((TEST_EMULATED ? 500 : 30) * LEAT_MSEC); /* until all wait */
+    do /* until all wait, and no call waits for a thread */
+        leat_sleep((TEST_EMULATED ? 500 : 30) * LEAT_MSEC);
+    while (load_relaxed(&stage.dozing) < 2); /* relaxed: as there */
     text = dump();
     waited = strstr(text, "\"receiver\" (fn receive) waits to receive from a channel "
                           "\"nothing comes\" for ");
