@@ -69,10 +69,13 @@ static inline struct leat__waitnode *leat__alone_claim(struct leat_chan *chan,
 
 static inline void leat__alone_wake(struct leat__worker *worker, struct leat__waiter *waiter)
 {
-    if (__builtin_expect(!waiter->fiber, 0))
+    /* relaxed: as in leat__wake */
+    struct leat__fiber *fiber = leat__waiter_fiber(waiter, load_relaxed(&waiter->word));
+
+    if (__builtin_expect(!fiber, 0))
         leat__wake(waiter);
     else if (leat__word_wake(&waiter->word))
-        leat__ready_on(worker, waiter->fiber);
+        leat__ready_on(worker, fiber);
 }
 
 /* Nobody can serve the caller: it is listed, and parks until somebody has. */
@@ -185,7 +188,7 @@ leat__alone_hand_over_quick(struct leat_chan *chan, struct leat__worker *worker,
     leat__alone_unlist(chan, &chan->receivers, LEAT__CHAN_RECEIVERS, node);
     leat__ring_copy_word(node->data, element, chan->ring.bytes);
     chan->handed++;
-    fiber = node->ticket.waiter->fiber;
+    fiber = leat__waiter_host(node->ticket.waiter, node->ticket.generation);
     leat__bias_leave(leat__worker_face(worker)->inside);
     return fiber;
 }

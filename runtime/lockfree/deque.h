@@ -150,7 +150,6 @@ static inline struct leat__link *leat__deque_take_newest(struct leat__deque *deq
     /* relaxed: a hint */
     soon = (uintptr_t)load_relaxed(&leat__deque_slot(ring, bottom - 3)->item);
     __builtin_prefetch((const void *)soon, 1);
-    __builtin_prefetch((const void *)(soon + 64), 1); /* items of ours are two cache lines */
     store_release(&deque->bottom, bottom); /* O1: a thief that reads this one must see the items */
     if (alone)
         return item;

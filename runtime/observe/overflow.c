@@ -32,21 +32,21 @@ static struct {
     struct sigaction before[2];
 } state = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
-static void say(const struct leat__runtime *runtime, const struct leat__task *task)
+static void say(const struct leat__runtime *runtime, const struct leat__self *self)
 {
     struct leat__text text = { .fd = STDERR_FILENO };
     struct leat__symbols symbols;
 
     leat__symbols_init(&symbols, true);
     leat__text_put(&text, "leat: task ");
-    if (task->name) {
-        leat__text_name(&text, task->name);
+    if (self->name) {
+        leat__text_name(&text, self->name);
         leat__text_put(&text, " ");
     }
     leat__text_put(&text, "(id ");
-    leat__text_number(&text, leat__task_id(runtime, task));
+    leat__text_number(&text, leat__task_id(runtime, self->task));
     leat__text_put(&text, ", fn ");
-    leat__symbol_put(&symbols, &text, (void *)(uintptr_t)task->fn, false);
+    leat__symbol_put(&symbols, &text, (void *)(uintptr_t)self->fn, false);
     leat__text_put(&text, ") overflowed its stack of ");
     leat__text_number(&text, runtime->stack_bytes / 1024);
     leat__text_put(&text, " KiB; raise options.stack_bytes\n");
@@ -60,11 +60,12 @@ static void explain(const void *address)
     struct leat__fiber *fiber = leat__fiber_current();
     const struct leat__self *self;
 
-    if (!fiber || !fiber->stack || !leat__stack_overflowed(fiber->stack, address))
+    /* relaxed: this thread's own */
+    if (!fiber || load_relaxed(&fiber->state) != LEAT__FIBER_RUNNING)
         return;
     self = fiber->self;
-    if (self && self->task)
-        say(leat__worker_runtime(worker), self->task);
+    if (self->task && leat__stack_overflowed(self->stack, address))
+        say(leat__worker_runtime(worker), self);
 }
 
 /* Let the signal do what it did before us. */

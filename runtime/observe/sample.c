@@ -23,7 +23,7 @@
 #include "platform/futex.h"
 #include "platform/peek.h"
 #include "platform/unwind.h"
-#include "task/self.h"
+#include "task/walk.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -44,12 +44,19 @@ static struct {
     unsigned char            copy[COPY_BYTES];
 } answer;
 
-/* The task that runs on the fiber. Its self lies on the stack that was interrupted. */
-static const struct leat__task *task_on(const struct leat__fiber *fiber)
+/* The task that runs on the fiber, and how much is in use of the interrupted stack, on which its
+ * self lies. False: the stack pointer is elsewhere. */
+static bool find_live(const struct leat__fiber *fiber, uintptr_t sp, size_t *ret)
 {
     struct leat__self self;
+    struct leat__stack stack;
 
-    return fiber->self && leat__peek(fiber->self, &self, sizeof self) ? self.task : NULL;
+    if (!leat__self_look(&self, fiber) || !leat__peek(self.stack, &stack, sizeof stack) ||
+        sp < (uintptr_t)stack.low || sp >= (uintptr_t)self.stack)
+        return false;
+    answer.task = self.task;
+    *ret = (uintptr_t)self.stack - sp;
+    return true;
 }
 
 /* In the handler of the workers' signal. */
@@ -57,7 +64,6 @@ static void copy(struct leat__worker *worker, void *context)
 {
     uint32_t asked = load_acquire(&answer.state); /* O2 */
     struct leat__fiber *fiber = leat__worker_face(worker)->running;
-    const struct leat__stack *stack = fiber ? fiber->stack : NULL;
     size_t live;
 
     /* relaxed: I3. acquire: what the asker of before read of the answer is read */
@@ -67,9 +73,7 @@ static void copy(struct leat__worker *worker, void *context)
     answer.registers = leat__interrupted_registers(context);
     answer.copied = 0;
     answer.task = NULL;
-    if (stack && leat__stack_contains(stack, answer.registers.sp)) {
-        answer.task = task_on(fiber);
-        live = (uintptr_t)stack - (uintptr_t)answer.registers.sp;
+    if (fiber && find_live(fiber, (uintptr_t)answer.registers.sp, &live)) {
         live = live < COPY_BYTES ? live : COPY_BYTES;
         if (leat__peek(answer.registers.sp, answer.copy, live))
             answer.copied = live;

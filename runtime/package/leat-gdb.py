@@ -15,7 +15,9 @@ import gdb.unwinder
 
 STATES = ("none", "new", "ready", "runs", "waits", "ended")
 NONE, NEW, READY, RUNS, WAITS, ENDED = range(6)
-SELVES_MAX = 64  # children in place on one stack that are followed
+SELVES_MAX = 1024  # children in place on one stack that are followed
+HOSTED = 1 << 18  # in a wait word (task/wait_word.h)
+RECORD, BYTES = 1, 2  # kinds of a brief (task/task.h)
 
 # By architecture: stack pointer, frame pointer, program counter.
 REGISTERS = {"i386:x86-64": ("rsp", "rbp", "rip"), "aarch64": ("sp", "x29", "pc")}
@@ -58,16 +60,30 @@ class Task:
         self.block = block
         self.ident = ident
         self.state = number(block["fiber"]["state"])
-        self.name = text(block["name"])
         self.host = self.find_host()
         self.me, self.in_place = self.find_self()
+        self.name, self.fn = self.find_orders()
 
     def find_host(self):
         """The fiber whose stack the task is on: that of its parent, when it runs in place."""
-        fiber = self.block["fiber"]
-        if number(fiber["stack"]) == 0 and number(self.block["waiter"]["fiber"]) != 0:
-            return self.block["waiter"]["fiber"].dereference()
-        return fiber
+        if self.state != NEW and number(self.block["waiter"]["word"]) & HOSTED:
+            return self.brief()["host"].dereference()
+        return self.block["fiber"]
+
+    def brief(self):
+        """What it was told, of a task that is new or in place."""
+        brief = self.block["fiber"]["brief"].address
+        return brief.cast(pointer("struct leat__brief")).dereference()
+
+    def find_orders(self):
+        """Its name, and the address of its function."""
+        if self.me is not None:
+            return text(self.me["name"]), number(self.me["fn"])
+        brief = self.brief()
+        kind = number(self.block["fiber"]["kind"]) if self.state == NEW else 0
+        if kind & RECORD:
+            return text(brief["record"]["name"]), number(brief["fn"])
+        return None if kind & BYTES else text(brief["name"]), number(brief["fn"])
 
     def find_self(self):
         """Its struct leat__self, and whether others stand above it on the same stack."""
@@ -122,7 +138,7 @@ class Task:
     def line(self):
         name = ' "%s"' % self.name if self.name else ""
         return "task %d%s (fn %s) %s" % (
-            self.ident, name, symbol(number(self.block["fn"])), self.does())
+            self.ident, name, symbol(self.fn), self.does())
 
 
 def runtimes():

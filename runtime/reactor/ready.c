@@ -45,7 +45,7 @@ static bool arm(struct leat_case *c, struct leat__waitnode *node)
     struct armed *armed = (void *)node;
     int err;
 
-    if (!node->ticket.waiter->fiber)
+    if (leat__ticket_of_thread(node->ticket))
         return false; /* a plain thread, which polls */
     armed->op = poll_of(c);
     err = leat__op_arm(&armed->op, node->ticket);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the scheduler knows of a task: a state, a saved context and, once it runs, a stack.
+/* What the scheduler knows of a task: a state, and a saved context once it has run.
  *
  *            spawn            first run            park: commit said true
  *     (none) ----> QUEUED_NEW ---------> RUNNING ------------------------> PARKED
@@ -11,13 +11,17 @@
  * Who owns the stack: RUNNING, the worker that runs it. PARKED and QUEUED, nobody: its registers
  * are saved on it and only the worker that wins the fiber from a queue may touch it. QUEUED_NEW and
  * ENDED, there is none. State changes are plain stores of the one owner; the queues and the wait
- * word order them. They exist for checks and for reports, not for synchronisation. */
+ * word order them. They exist for checks, for reports and to tell new fibers from started ones, not
+ * for synchronisation. A new fiber's first turn begins as QUEUED_NEW: the room above says RUNNING
+ * once `self` is set.
+ *
+ * A million tasks that wait for their first turn are a million of these, so what only a started one
+ * needs lies on its stack, or where a new one has what only that needs. */
 #ifndef LEAT_SCHED_FIBER_H
 #define LEAT_SCHED_FIBER_H
 
 #include "lockfree/atomic.h"
 #include "lockfree/link.h"
-#include "platform/stack.h"
 #include "platform/switch.h"
 
 #include <stdbool.h>
@@ -42,18 +46,24 @@ enum leat__class {
 };
 #define LEAT__FIBER_PINNED 0x8000u /* and the worker it belongs to */
 
-/* What a switch touches comes first: it shall be one cache line. */
 struct leat__fiber {
-    struct leat__link    link;    /* in a run queue, the injector or an inbox */
-    struct leat__context context; /* valid while PARKED or QUEUED */
-    struct leat__stack  *stack;   /* NULL until it first runs */
+    struct leat__link link; /* in a run queue, the injector or an inbox */
+    union {
+        struct leat__context context;  /* valid while PARKED or QUEUED */
+        void                *brief[3]; /* the room above: up to its first park, or its end */
+    };
     LEAT_ATOMIC(uint8_t) state;
-    LEAT_ATOMIC(bool)    taken;   /* the room above: of its late wait (task/late.h) */
-    uint16_t             special; /* LEAT__FIBER_PINNED | worker, or 1 + a class; 0: as most are */
-    uint32_t             origin; /* the room above: where it was spawned; 0: not to be told */
-    struct leat__sched  *sched;
-    void                *self;    /* the room above: who runs on this fiber now */
-    void                *group;   /* the room above: new ones of one group may be asked for */
+    union {
+        LEAT_ATOMIC(bool) taken; /* the room above: of its late wait (task/late.h) */
+        uint8_t           kind;  /* the room above: of its brief, up to its first turn */
+    };
+    uint16_t special; /* LEAT__FIBER_PINNED | worker, or 1 + a class; 0: as most are */
+    uint32_t origin;  /* the room above: where it was spawned; 0: not to be told */
+    void    *self;    /* the room above: who runs on this fiber now */
+    union {
+        void               *group; /* the room above: new ones of one group may be asked for */
+        struct leat__sched *sched; /* of a started one */
+    };
 };
 
 static inline bool leat__fiber_is_pinned(const struct leat__fiber *fiber)

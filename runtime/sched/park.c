@@ -111,7 +111,7 @@ rotate(struct leat__worker *worker, struct leat__fiber *fiber, struct leat__fibe
         leat__context_prefetch_hint(&leat__container_of(near, struct leat__fiber, link)->context);
     }
     leat__turn_set_state(fiber, LEAT__FIBER_QUEUED);
-    if (__builtin_expect(next->stack != NULL, 1)) {
+    if (__builtin_expect(!leat__turn_is_new(next), 1)) {
         leat__turn_set_state(next, LEAT__FIBER_RUNNING);
         worker->face.running = next;
         leat__probe_count(&worker->face.probe.rotations);
@@ -162,12 +162,12 @@ void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber)
                 "a task was readied that is not parked: a wait was woken twice");
     leat__turn_set_state(fiber, LEAT__FIBER_QUEUED);
     if (!worker || worker->sched != fiber->sched) {
-        leat__start(fiber);
+        leat__start(fiber->sched, fiber);
         return;
     }
     leat__probe_count(&worker->face.probe.readies);
     if (fiber->special) {
-        leat__start(fiber);
+        leat__start(fiber->sched, fiber);
         return;
     }
     /* Where turns are long, nobody would run it for a while: others may have it at once, who come
@@ -216,7 +216,7 @@ static void hand_in(struct leat__sched *sched, struct leat__fiber *fiber)
 /* leat__enqueue for a new fiber of a worker's own, without what is rare. */
 static inline bool keep_new(struct leat__worker *worker, struct leat__fiber *fiber)
 {
-    if (fiber->special || fiber->stack)
+    if (fiber->special || !leat__turn_is_new(fiber))
         return false;
     worker->upcoming = NULL;
     if (__builtin_expect(!leat__deque_push(&worker->fresh, &fiber->link, fiber->group), 0))
@@ -226,10 +226,9 @@ static inline bool keep_new(struct leat__worker *worker, struct leat__fiber *fib
     return true;
 }
 
-void leat__start(struct leat__fiber *fiber)
+void leat__start(struct leat__sched *sched, struct leat__fiber *fiber)
 {
     struct leat__worker *worker = leat__worker_current();
-    struct leat__sched *sched = fiber->sched;
 
     if (leat__turn_state(fiber) == LEAT__FIBER_NONE)
         leat__turn_set_state(fiber, LEAT__FIBER_QUEUED_NEW);
@@ -245,30 +244,29 @@ void leat__start(struct leat__fiber *fiber)
 
 /* A stack's life: run a fiber, then the next new one on the same stack, without a switch, for as
  * long as new ones come up. */
-void leat__fiber_main(void *unused)
+void leat__fiber_main(void *arg)
 {
     struct leat__worker *worker = leat__worker_current();
-    struct leat__stack *stack = worker->face.running->stack;
+    struct leat__stack *stack = arg;
     struct leat__context *to;
 
-    (void)unused;
     leat__turn_arrive(worker);
     for (;;) {
         struct leat__fiber *next;
 
-        worker->sched->body(worker->face.running); /* the fiber is gone when this returns */
+        worker->sched->body(worker->face.running, stack); /* the fiber is gone when it returns */
         worker = leat__worker_current();
         next = leat__turn_next(worker);
-        if (!next || next->stack) {
-            worker->face.running = next;
-            to = next ? &next->context : &worker->context;
-            if (next)
-                leat__turn_set_state(next, LEAT__FIBER_RUNNING);
+        worker->face.running = next;
+        if (!next) {
+            to = &worker->context;
             break;
         }
-        next->stack = stack;
-        worker->face.running = next;
-        leat__turn_set_state(next, LEAT__FIBER_RUNNING);
+        if (!leat__turn_is_new(next)) {
+            leat__turn_set_state(next, LEAT__FIBER_RUNNING);
+            to = &next->context;
+            break;
+        }
     }
     worker->dead = stack;
     leat__probe_count(&worker->face.probe.switches);

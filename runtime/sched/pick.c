@@ -41,7 +41,7 @@ void leat__enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
         enqueue_special(worker, fiber);
         return;
     }
-    if (!fiber->stack) {
+    if (load_relaxed(&fiber->state) == LEAT__FIBER_QUEUED_NEW) { /* relaxed: see fiber.h */
         leat__keep_fresh(worker, fiber);
         if (!worker->sched->alone)
             leat__offer(worker);

@@ -22,6 +22,10 @@ struct leat__worker;
  * have it made ready at once. After publishing it must not touch the fiber's stack. */
 typedef bool leat__commit_fn(struct leat__fiber *fiber, void *arg);
 
+/* Runs a fiber's whole life, on this stack: sets its self and sched, then its state to RUNNING, and
+ * in the end to ENDED. */
+typedef void leat__body_fn(struct leat__fiber *fiber, struct leat__stack *stack);
+
 /* Suspend the running fiber until somebody readies it. Fiber only. */
 void leat__park(leat__commit_fn *commit, void *arg);
 
@@ -33,7 +37,7 @@ void leat__park_on(struct leat__worker *worker, leat__commit_fn *commit, void *a
 void leat__ready_on(struct leat__worker *worker, struct leat__fiber *fiber);
 
 /* Queue a fiber that never ran. Any thread of the process. */
-void leat__start(struct leat__fiber *fiber);
+void leat__start(struct leat__sched *sched, struct leat__fiber *fiber);
 
 /* The running fiber is about to park for what somebody else is to do: look on for that for some
  * 2 us instead, where nothing else is to run here, and others hand this worker its fibers (then
@@ -165,7 +169,7 @@ struct leat__sched_options {
     size_t   stack_bytes;
     uint64_t seed;
     void    *runtime;
-    void (*body)(struct leat__fiber *fiber); /* runs a fiber's whole life on its stack */
+    leat__body_fn *body;
     struct leat__poller **pollers; /* one per worker */
     struct leat__ticker **tickers;
     bool driven; /* the first worker has no thread: the creator's steps are it */

@@ -24,6 +24,12 @@ static inline enum leat__fiber_state leat__turn_state(struct leat__fiber *fiber)
     return (enum leat__fiber_state)load_relaxed(&fiber->state); /* O1 */
 }
 
+/* Has it had no turn yet, and so no stack? */
+static inline bool leat__turn_is_new(struct leat__fiber *fiber)
+{
+    return leat__turn_state(fiber) == LEAT__FIBER_QUEUED_NEW;
+}
+
 /* Put a started fiber last: leat__enqueue without what is rare. */
 static inline void leat__turn_enqueue(struct leat__worker *worker, struct leat__fiber *fiber)
 {
@@ -66,18 +72,22 @@ static inline __attribute__((always_inline)) void leat__turn_arrive(struct leat_
 static inline __attribute__((always_inline)) void
 leat__turn_leave(struct leat__worker *worker, struct leat__context *from, struct leat__fiber *next)
 {
-    if (next && !next->stack && !leat__bind_stack(worker, next)) {
-        worker->next = next;
-        next = NULL;
+    struct leat__context *to = &worker->context;
+
+    if (next) {
+        if (__builtin_expect(!leat__turn_is_new(next), 1)) {
+            leat__turn_set_state(next, LEAT__FIBER_RUNNING);
+            to = &next->context;
+        } else if (leat__bind_stack(worker)) {
+            to = &worker->birth;
+        } else {
+            worker->next = next;
+            next = NULL;
+        }
     }
     worker->face.running = next;
     leat__probe_count(&worker->face.probe.switches);
-    if (next) {
-        leat__turn_set_state(next, LEAT__FIBER_RUNNING);
-        leat__context_switch(from, &next->context);
-    } else {
-        leat__context_switch(from, &worker->context);
-    }
+    leat__context_switch(from, to);
 }
 
 /* Is what is in the LIFO slot or the ring all that is to run here? */

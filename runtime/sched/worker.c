@@ -6,7 +6,7 @@
  * victim's queue (search.c); then sleep (idle.c). A fixed number of turns between two looks
  * (Tokio's 61) was rejected: turns last from 10 ns to milliseconds, and a look at epoll is a system
  * call. */
-#include "sched/worker.h"
+#include "sched/turn.h"
 #include "base/clamp.h"
 #include "platform/clock.h"
 #include "sched/current.h"
@@ -21,8 +21,9 @@
 /* A new fiber that found no stack is tried again this often while nothing else happens. */
 #define STARVED_RETRY_NS (10 * LEAT_MSEC)
 
-/* Give a new fiber a stack from the hot ones. Returns false when there is none. */
-bool leat__bind_stack(struct leat__worker *worker, struct leat__fiber *fiber)
+/* Make worker->birth lead into a new fiber, on one of the hot stacks. Returns false when there is
+ * none. */
+bool leat__bind_stack(struct leat__worker *worker)
 {
     struct leat__stack *stack = worker->hot;
 
@@ -30,8 +31,7 @@ bool leat__bind_stack(struct leat__worker *worker, struct leat__fiber *fiber)
         return false;
     worker->hot = stack->next;
     worker->hot_count--;
-    fiber->stack = stack;
-    leat__context_make(&fiber->context, stack, leat__fiber_main, NULL);
+    leat__context_make(&worker->birth, stack, leat__fiber_main, stack);
     return true;
 }
 
@@ -262,14 +262,19 @@ static struct leat__fiber *find(struct leat__worker *worker)
 
 static void run(struct leat__worker *worker, struct leat__fiber *fiber)
 {
-    if (!fiber->stack && !(fetch_stacks(worker) && leat__bind_stack(worker, fiber))) {
+    struct leat__context *to = &fiber->context;
+
+    if (!leat__turn_is_new(fiber)) {
+        leat__turn_set_state(fiber, LEAT__FIBER_RUNNING);
+    } else if (fetch_stacks(worker) && leat__bind_stack(worker)) {
+        to = &worker->birth;
+    } else {
         leat__batch_push(&worker->starved, &fiber->link);
         return;
     }
     worker->face.running = fiber;
-    store_relaxed(&fiber->state, LEAT__FIBER_RUNNING); /* relaxed: see fiber.h */
     leat__probe_count(&worker->face.probe.switches);
-    leat__context_switch(&worker->context, &fiber->context);
+    leat__context_switch(&worker->context, to);
     leat__arrive(worker);
 }
 

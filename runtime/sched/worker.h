@@ -111,6 +111,7 @@ struct leat__worker {
     bool                 special; /* something may be in pinned, or in a class's queue */
     struct leat__batch   pinned; /* FIFO of fibers that no thief may have */
     struct leat__context context; /* of the loop */
+    struct leat__context birth;   /* of a new fiber, whose own holds its brief: void once entered */
     /* the loop's */
     struct leat__sched  *sched;
     struct leat__poller *poller;
@@ -159,7 +160,7 @@ struct leat__sched {
     bool                 relief;  /* the kernel has the barrier that it needs */
     LEAT_ATOMIC(bool)    running; /* the threads' handles may be used */
     void                *runtime;
-    void (*body)(struct leat__fiber *fiber);
+    leat__body_fn       *body;
     struct leat__cpus    cpus;
     struct leat__stacks  stacks;
     LEAT_ATOMIC(bool)    stopping;
@@ -193,12 +194,12 @@ void                leat__keep_fresh(struct leat__worker *worker, struct leat__f
 
 /* worker.c: the loop */
 void                leat__arrive(struct leat__worker *worker);
-bool                leat__bind_stack(struct leat__worker *worker, struct leat__fiber *fiber);
+bool                leat__bind_stack(struct leat__worker *worker);
 struct leat__fiber *leat__handed(struct leat__worker *worker); /* its inbox is not empty */
 void                leat__worker_main(void *worker);
 bool                leat__worker_step(struct leat__worker *worker,
                                       const struct leat__sched_step *step, leat_time *ret_due);
-void                leat__fiber_main(void *unused);
+void                leat__fiber_main(void *stack);
 
 /* idle.c: when a worker sleeps and who is woken */
 void                leat__wake_one(struct leat__sched *sched);

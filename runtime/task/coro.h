@@ -20,8 +20,8 @@
  * behind its back, so a pause inside of one is a checked bug. (Python had to learn this: PEP 789.)
  *
  * INVARIANTS
- *   I1  While the body runs, the fiber's stack is the coroutine's: who computes what is left of it,
- *       or walks it, or sees an overflow, finds the right one.
+ *   I1  While the body runs, the caller's stack is the coroutine's: who computes what is left of
+ *       it, or walks it, or sees an overflow, finds the right one.
  *   I2  At a pause the caller's innermost scope and shields are those it entered with. */
 #ifndef LEAT_TASK_CORO_H
 #define LEAT_TASK_CORO_H
@@ -66,8 +66,7 @@ static inline void *leat__coro_caught(struct leat__worker *worker)
 static inline __attribute__((always_inline)) void
 leat__coro_switch(struct leat__coro *coro, struct leat__self *self, void *caught)
 {
-    struct leat__fiber *fiber = self->waiter->fiber;
-    struct leat__stack *stack = NULL;
+    struct leat__stack *stack = self->stack;
 
     leat__check(!coro->entered && !coro->ended, "a generator is stepped by one at a time");
     coro->entered = true;
@@ -75,13 +74,9 @@ leat__coro_switch(struct leat__coro *coro, struct leat__self *self, void *caught
     coro->scope = self->scope;
     coro->guard = self->guard;
     coro->shield = self->shield;
-    if (fiber) {
-        stack = fiber->stack;
-        fiber->stack = coro->stack; /* I1 */
-    }
+    self->stack = coro->stack; /* I1 */
     leat__context_switch(&coro->caller, &coro->body);
-    if (fiber)
-        fiber->stack = stack;
+    self->stack = stack;
     coro->entered = false;
     leat__check(self->scope == coro->scope && self->guard == coro->guard &&
                     self->shield == coro->shield &&

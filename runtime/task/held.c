@@ -107,9 +107,9 @@ static void name_who(struct leat__held_who *who, const struct leat__self *self)
     if (!task)
         return;
     who->id = leat__task_id(leat__sched_runtime(task->fiber.sched), task);
-    who->fn = task->fn;
-    if (task->name)
-        strncpy(who->name, task->name, sizeof who->name - 1);
+    who->fn = self->fn;
+    if (self->name)
+        strncpy(who->name, self->name, sizeof who->name - 1);
 }
 
 static void set_held(struct leat__held_step *step, const struct hold *hold)

@@ -103,7 +103,7 @@ static inline bool leat__late_commit(const struct leat__late *late)
 {
     LEAT_ATOMIC(uint64_t) *word = &late->waiter->word;
 
-    store_release(&late->waiter->fiber->taken, false); /* O3 */
+    store_release(&leat__waiter_host(late->waiter, late->generation)->taken, false); /* O3 */
     store_release(word, late->generation | LEAT__WORD_LATE); /* O2 */
     leat__fence_light(); /* O1 */
     if (__builtin_expect(!load_relaxed(&late->scope->ended), 1)) /* relaxed: O1 */
@@ -130,13 +130,15 @@ static inline bool leat__late_take(struct leat__waitnode *node)
 {
     struct leat__waiter *waiter = node->ticket.waiter;
     const struct leat__self *self;
+    struct leat__fiber *fiber;
 
     /* acquire: O2 */
     if (load_acquire(&waiter->word) != (node->ticket.generation | LEAT__WORD_LATE))
         return false;
-    store_relaxed(&waiter->fiber->taken, true); /* relaxed: O3 */
+    fiber = leat__waiter_host(waiter, node->ticket.generation);
+    store_relaxed(&fiber->taken, true); /* relaxed: O3 */
     leat__fence_light();
-    self = waiter->fiber->self; /* parked in this wait: it takes its node off the list first */
+    self = fiber->self; /* parked in this wait: it takes its node off the list first */
     return __builtin_expect(!load_relaxed(&self->scope->ended) && /* relaxed, both: O3, O4 */
                             !load_relaxed(&leat__late_doubt), 1);
 }
@@ -157,7 +159,8 @@ static inline bool leat__late_is_taken(struct leat__waiter *waiter)
     uint64_t word = load_acquire(&waiter->word); /* O3: pairs with the release of LATE */
 
     return leat__word_state(word) == LEAT__WORD_LATE &&
-           load_acquire(&waiter->fiber->taken); /* O3: pairs with the release of its clearing */
+           /* O3: pairs with the release of its clearing */
+           load_acquire(&leat__waiter_host(waiter, word)->taken);
 }
 
 /* The error of a cause that is no event. */

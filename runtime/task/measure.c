@@ -48,16 +48,16 @@ static void end(struct leat__measure *measure, struct leat__site *site, size_t b
     leat__unlock(&measure->lock);
 }
 
-void leat__task_body_measured(struct leat__fiber *fiber)
+void leat__task_body_measured(struct leat__fiber *fiber, struct leat__stack *stack)
 {
-    const struct leat__task *task = leat__container_of(fiber, struct leat__task, fiber);
-    struct leat__runtime *runtime = leat__sched_runtime(fiber->sched);
-    struct leat__stack *stack = fiber->stack; /* the block is gone afterwards */
-    struct leat__site *site = begin(runtime->measure, fiber->origin, task->fn);
+    struct leat__task *task = leat__container_of(fiber, struct leat__task, fiber);
+    struct leat__runtime *runtime = leat__worker_runtime(leat__worker_current());
+    struct leat__site *site =
+        begin(runtime->measure, fiber->origin, leat__task_brief(task)->fn);
 
     if (site)
         leat__depth_begin(stack);
-    leat__task_body(fiber);
+    leat__task_body(fiber, stack);
     if (site)
         end(runtime->measure, site, leat__depth_end(stack));
 }

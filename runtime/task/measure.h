@@ -39,6 +39,6 @@ static inline uint32_t leat__origin(const void *return_address)
 }
 
 /* Runs a task as leat__task_body does, measured. Of a runtime with `measure`. */
-void leat__task_body_measured(struct leat__fiber *fiber);
+void leat__task_body_measured(struct leat__fiber *fiber, struct leat__stack *stack);
 
 #endif

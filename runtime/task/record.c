@@ -108,6 +108,7 @@ struct leat__record *leat__record_attach(struct leat__scope *scope, struct leat_
 {
     uint64_t id;
     struct leat__record *record = get(&scope->runtime->records, &id);
+    struct leat__brief *brief = leat__task_brief(task);
 
     if (!record)
         return NULL;
@@ -119,8 +120,8 @@ struct leat__record *leat__record_attach(struct leat__scope *scope, struct leat_
     record->id = id;
     record->scope = scope;
     record->cell = NULL;
-    record->fn = task->fn;
-    record->arg = task->own.more.copy ? NULL : task->arg;
+    record->fn = brief->fn;
+    record->arg = task->fiber.kind == LEAT__BRIEF_COPY ? NULL : brief->arg;
     record->name = options ? options->name : NULL;
     record->on_done = options ? options->on_done : NULL;
     record->on_done_arg = options ? options->on_done_arg : NULL;
@@ -132,7 +133,8 @@ struct leat__record *leat__record_attach(struct leat__scope *scope, struct leat_
         link_handle(scope, record);
     if (scope->keep)
         leat__ended_expect(scope);
-    task->own.more.record = record;
+    brief->record = record;
+    task->fiber.kind |= LEAT__BRIEF_RECORD;
     return record;
 }
 
@@ -148,9 +150,8 @@ static void enter_cell(struct leat__scope *cell, struct leat__self *self)
     self->scope = cell;
 }
 
-int leat__record_run(struct leat__record *record, struct leat__self *self)
+int leat__record_run(struct leat__record *record, struct leat__self *self, void *arg)
 {
-    struct leat__task *task = self->task;
     struct leat__scope *group = self->scope;
     struct leat__scope *base = group;
     struct leat__scope cell;
@@ -169,7 +170,7 @@ int leat__record_run(struct leat__record *record, struct leat__self *self)
     }
     leat__unlock(&record->lock);
 
-    result = task->fn(task->arg);
+    result = self->fn(arg);
 
     leat__check(self->scope == base, "a task returned inside a scope it had entered by hand: "
                                      "join it or clean it up first");
@@ -284,7 +285,7 @@ int leat_task_join(struct leat_task task, int *ret)
     struct leat__record *record;
     int err, result;
 
-    if (self->task && leat__task_record(self->task) == task.leat__record && task.leat__record)
+    if (self->record && self->record == task.leat__record)
         return -EDEADLK;
     leat__spend(self);
     record = find(task);

@@ -70,7 +70,7 @@ struct leat__record *leat__record_attach(struct leat__scope *scope, struct leat_
                                          const struct leat_task_options *options, bool handle);
 
 /* The task, on its own stack: call fn and then on_done, with self->scope as it shall be. */
-int leat__record_run(struct leat__record *record, struct leat__self *self);
+int leat__record_run(struct leat__record *record, struct leat__self *self, void *arg);
 
 /* The task, before it is counted out: its result, for all who want it. */
 void leat__record_end(struct leat__record *record, int result);

@@ -216,7 +216,7 @@ static void wait_for_children(struct leat__scope *scope)
             return;
         }
         if (!leat__task_run_here(host, child)) {
-            leat__start(child);
+            leat__start(scope->runtime->sched, child);
             park_for_children(scope);
             return;
         }

@@ -21,6 +21,8 @@ struct leat__self *leat__self_of_thread(void)
     struct plain_thread *thread = leat__thread_memory();
 
     if (!thread->self.waiter) { /* only once: a scope's end may be reading it on another thread */
+        /* relaxed: nobody else sees it yet */
+        store_relaxed(&thread->sleeper.waiter.word, LEAT__WORD_THREAD);
         thread->self.waiter = &thread->sleeper.waiter;
         leat__self_sit(&thread->self, &thread->self.own);
     }
@@ -56,9 +58,7 @@ void leat__ctx_adopt(struct leat_ctx *ctx)
 
 const char *leat_task_name(void)
 {
-    const struct leat__task *task = leat__self()->task;
-
-    return task ? task->name : NULL;
+    return leat__self()->name;
 }
 
 int leat_worker(void)

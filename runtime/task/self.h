@@ -13,6 +13,7 @@
 #include <leat/task.h>
 
 struct leat__local_node;
+struct leat__record;
 struct leat__task;
 
 /* What operations that succeed at once may spend until the caller lets others run: an element of a
@@ -47,6 +48,7 @@ _Static_assert(sizeof(struct leat__seat) <= LEAT__STACK_SIDE_BYTES, "a stack's s
 struct leat__self {
     struct leat__waiter *waiter;
     struct leat__task   *task;   /* NULL: a plain thread */
+    struct leat__stack  *stack;  /* that it runs on now; NULL: a plain thread's own */
     struct leat__scope  *scope;  /* innermost: bounds the caller's blocking calls; NULL: none */
     struct leat__scope  *joined; /* the scope in whose members list it stands, or NULL */
     struct leat__seat   *seat;
@@ -54,8 +56,11 @@ struct leat__self {
     int                  budget;
     struct leat__grace  *guard; /* innermost, NULL: none */
     LEAT_ATOMIC(struct leat__local_node *) locals; /* newest first: local.h */
+    struct leat__record *record; /* of the task; NULL: it has none */
 
     /* for reports (walk.h) */
+    const char                *name;  /* the task's, and */
+    leat_task_fn              *fn;    /* what it runs */
     struct leat__self         *outer;  /* of the task that runs this one in place */
     const struct leat__reason *reason; /* of the current wait; NULL: not told */
     const void                *about;
@@ -77,7 +82,8 @@ static inline void leat__self_sit(struct leat__self *self, struct leat__seat *se
     store_relaxed(&seat->timer.wheel, NULL); /* relaxed: nobody else sees it yet */
 }
 
-/* Field by field, for it is done for each task, and most of the timer is written by who arms it. */
+/* Field by field, for it is done for each task, and most of the timer is written by who arms it.
+ * The caller adds stack, record, outer, name and fn. */
 static inline void leat__self_init(struct leat__self *self, struct leat__waiter *waiter,
                                    struct leat__task *task, struct leat__scope *scope)
 {
@@ -89,7 +95,6 @@ static inline void leat__self_init(struct leat__self *self, struct leat__waiter 
     self->budget = LEAT__BUDGET;
     self->guard = NULL;
     store_relaxed(&self->locals, NULL); /* relaxed: nobody else sees the self yet */
-    self->outer = NULL;
     self->reason = NULL;
     self->about = NULL;
     self->since = 0;

@@ -21,9 +21,9 @@
 #define PREFETCH        4   /* so many gets before its own a block is asked of the cache */
 
 struct leat__slab_chunk {
-    alignas(128) struct leat__slab_chunk *next; /* constant, as all here, once it is in the list */
+    alignas(64) struct leat__slab_chunk *next; /* constant, as all here, once it is in the list */
     uint64_t number; /* of its first block */
-    alignas(128) struct leat__task tasks[CHUNK_TASKS];
+    alignas(64) struct leat__task tasks[CHUNK_TASKS];
 };
 _Static_assert(sizeof(struct leat__slab_chunk) <= CHUNK_BYTES, "a header of one block");
 
@@ -39,6 +39,12 @@ struct slab {
     struct leat__task     *fresh, *fresh_end; /* blocks of a chunk that were never used */
     struct leat__task     *spill; /* linked: put without memory for a magazine */
 };
+
+/* In a block that is free. */
+static struct leat__task **next_free(struct leat__task *task)
+{
+    return (struct leat__task **)(void *)&task->fiber.brief[0];
+}
 
 void leat__slabs_init(struct leat__slabs *slabs)
 {
@@ -109,7 +115,7 @@ static struct leat__task *refill(struct leat__slabs *slabs, struct slab *slab)
     struct leat__task *task = slab->spill;
 
     if (task) {
-        slab->spill = task->own.next_free;
+        slab->spill = *next_free(task);
         return task;
     }
     leat__lock(&slabs->lock);
@@ -145,7 +151,7 @@ static struct leat__task *get_shared(struct leat__slabs *slabs)
     }
     task = slabs->shared.free;
     if (task)
-        slabs->shared.free = task->own.next_free;
+        slabs->shared.free = *next_free(task);
     else if (slabs->shared.fresh != slabs->shared.fresh_end)
         task = slabs->shared.fresh++;
     leat__unlock(&slabs->lock);
@@ -172,10 +178,7 @@ struct leat__task *leat__slab_get(struct leat__slabs *slabs, struct leat__worker
         }
     }
     if (__builtin_expect(loaded->count > PREFETCH, 1)) {
-        struct leat__task *soon = loaded->blocks[loaded->count - PREFETCH - 1];
-
-        __builtin_prefetch(soon, 1);
-        __builtin_prefetch((char *)soon + 64, 1);
+        __builtin_prefetch(loaded->blocks[loaded->count - PREFETCH - 1], 1);
     }
     return loaded->blocks[--loaded->count];
 }
@@ -210,7 +213,7 @@ void leat__slab_put(struct leat__slabs *slabs, struct leat__worker *worker, stru
 
     if (!slab) {
         leat__lock(&slabs->lock);
-        task->own.next_free = slabs->shared.free;
+        *next_free(task) = slabs->shared.free;
         slabs->shared.free = task;
         leat__unlock(&slabs->lock);
         return;
@@ -221,7 +224,7 @@ void leat__slab_put(struct leat__slabs *slabs, struct leat__worker *worker, stru
             slab->loaded = slab->other;
             slab->other = loaded;
         } else if (!unload(slabs, slab)) {
-            task->own.next_free = slab->spill;
+            *next_free(task) = slab->spill;
             slab->spill = task;
             return;
         }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory for tasks' control blocks: 128 bytes each, from chunks that are kept until the runtime
+/* Memory for tasks' control blocks: a cache line each, from chunks that are kept until the runtime
  * ends, so that a block stays a block: a ticket for a wait that is over may still be tried on it
  * (I3 of wait_word.h). A worker takes and gives back from a stock of its own; when that grows, a
  * batch goes to the others. malloc was rejected: it can give the memory to somebody else. */

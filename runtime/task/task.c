@@ -29,25 +29,54 @@ static void end_root(struct leat__runtime *runtime, int result)
     leat__futex_wake((uint32_t *)(void *)&runtime->done, 1);
 }
 
+/* What the waiter's wakes are for from now on. Nobody else writes the word between two tasks of a
+ * block: claims of the earlier one's waits fail (I3 of wait_word.h). */
+static inline void settle_waiter(struct leat__waiter *waiter, uint64_t kind)
+{
+    uint64_t word = load_relaxed(&waiter->word); /* relaxed, both: nobody else has the new task's */
+
+    if ((word & LEAT__WORD_KIND) != kind)
+        store_relaxed(&waiter->word, (word & ~LEAT__WORD_KIND) | kind);
+}
+
 /* Run the task on the fiber, whose stack is its own or a joining parent's. The block is given back,
  * and the task counted out of its scope, before this returns. */
-static void run(struct leat__task *task, struct leat__fiber *fiber, bool here)
+static inline void run(struct leat__task *task, struct leat__fiber *fiber,
+                       struct leat__stack *stack, bool here)
 {
     struct leat__worker *worker = leat__worker_current();
     struct leat__runtime *runtime = leat__worker_runtime(worker);
     struct leat__scope *scope = task->fiber.group;
-    struct leat__record *record = leat__task_record(task);
+    struct leat__brief brief = *leat__task_brief(task);
+    unsigned kind = task->fiber.kind;
     struct leat__self self;
     int result;
 
     leat__self_init(&self, &task->waiter, task, scope);
-    leat__self_sit(&self, here ? &self.own : fiber->stack->side);
+    leat__self_sit(&self, here ? &self.own : stack->side);
+    self.stack = stack;
     self.outer = here ? fiber->self : NULL;
     self.began = leat__worker_looked(worker);
+    self.fn = brief.fn;
+    self.name = brief.name;
+    self.record = NULL;
+    if (__builtin_expect(kind & (LEAT__BRIEF_RECORD | LEAT__BRIEF_BYTES), 0)) {
+        self.record = kind & LEAT__BRIEF_RECORD ? brief.record : NULL;
+        self.name = self.record ? self.record->name : NULL;
+    }
     store_relaxed(&self.locals, task->fiber.self); /* relaxed: nobody else sees the self yet */
-    task->waiter.fiber = fiber;
+    if (here) {
+        leat__task_brief(task)->host = fiber;
+        leat__task_brief(task)->name = self.name;
+    }
+    settle_waiter(&task->waiter, here ? LEAT__WORD_HOSTED : 0);
+    task->fiber.sched = runtime->sched;
     fiber->self = &self;
-    result = record ? leat__record_run(record, &self) : task->fn(task->arg);
+    store_release(&task->fiber.state, LEAT__FIBER_RUNNING); /* for walks: its self is there */
+    if (self.record)
+        result = leat__record_run(self.record, &self, brief.arg);
+    else
+        result = brief.fn(kind & LEAT__BRIEF_BYTES ? brief.bytes : brief.arg);
     worker = leat__worker_current();
     leat__check(worker != NULL,
                 "a forked child has returned from a task's function: end it with exec "
@@ -58,12 +87,12 @@ static void run(struct leat__task *task, struct leat__fiber *fiber, bool here)
         leat__bound_leave(&self);
     if (load_relaxed(&self.locals)) /* relaxed: only the task itself changes it */
         leat__locals_drop(&self);
-    if (task->arg != task->own.bytes && task->own.more.copy)
-        free(task->own.more.copy);
+    if (kind & LEAT__BRIEF_COPY)
+        free(brief.arg);
     if (result < 0 && scope)
         leat__scope_fail(scope, result); /* before a joiner can know, and fail second */
-    if (record)
-        leat__record_end(record, result);
+    if (self.record)
+        leat__record_end(self.record, result);
     store_relaxed(&task->fiber.state, LEAT__FIBER_ENDED); /* relaxed: see fiber.h */
     worker = leat__worker_current(); /* anew: destructors of locals and callbacks have run */
     leat__probe_count(&leat__worker_probe(worker)->finishes);
@@ -78,9 +107,9 @@ static void run(struct leat__task *task, struct leat__fiber *fiber, bool here)
         leat__scope_count_out(scope, here);
 }
 
-void leat__task_body(struct leat__fiber *fiber)
+void leat__task_body(struct leat__fiber *fiber, struct leat__stack *stack)
 {
-    run(task_of(fiber), fiber, false);
+    run(task_of(fiber), fiber, stack, false);
 }
 
 /* A C++ exception that nothing in the child catches would go on into the parent whose stack it has,
@@ -109,12 +138,11 @@ bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber)
 
     bool returned __attribute__((cleanup(check_returned))) = true;
 
-    if (leat__stack_left(host->stack) < runtime->stack_bytes ||
+    if (leat__stack_left(self->stack) < runtime->stack_bytes ||
         leat__worker_in_catch(worker))
         return false;
-    store_relaxed(&fiber->state, LEAT__FIBER_RUNNING); /* relaxed: see fiber.h */
     returned = false;
-    run(task_of(fiber), host, true);
+    run(task_of(fiber), host, self->stack, true);
     returned = true;
     host->self = self;
     errno = saved;
@@ -123,13 +151,12 @@ bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber)
 }
 
 /* Field by field, for a walk may look at the block meanwhile: it asks the state by an atomic load,
- * and copies the rest through the kernel, twice (task/walk.h). The context is written by the first
- * run, the link by the first queue. */
-static inline void init_fiber(struct leat__fiber *fiber, struct leat__sched *sched)
+ * and copies the rest through the kernel, twice (task/walk.h). The link is written by the first
+ * queue. */
+static inline void init_fiber(struct leat__fiber *fiber)
 {
     store_relaxed(&fiber->state, LEAT__FIBER_NONE); /* relaxed: see fiber.h */
-    fiber->stack = NULL;
-    fiber->sched = sched;
+    fiber->kind = LEAT__BRIEF_NAME;
     fiber->self = NULL;
     fiber->group = NULL;
     fiber->special = 0;
@@ -140,6 +167,7 @@ static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, 
                                const void *origin)
 {
     struct leat__worker *worker = leat__worker_current();
+    struct leat__brief *brief;
     struct leat__task *task;
 
     if (worker && leat__worker_runtime(worker) != runtime)
@@ -151,24 +179,21 @@ static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, 
         return NULL;
     if (worker)
         leat__probe_count(&leat__worker_probe(worker)->spawns);
-    init_fiber(&task->fiber, runtime->sched);
+    init_fiber(&task->fiber);
     task->fiber.origin = leat__origin(origin);
-    task->waiter.fiber = NULL;
-    task->fn = fn;
-    task->arg = arg;
-    task->name = NULL;
-    task->own.more.copy = NULL;
-    task->own.more.record = NULL;
+    brief = leat__task_brief(task);
+    brief->fn = fn;
+    brief->arg = arg;
+    brief->name = NULL;
     if (runtime->pinned)
         leat__fiber_pin(&task->fiber, worker ? leat__worker_index(worker) : 0);
     return task;
 }
 
 /* Give back a block that was not started. */
-static void unmake(struct leat__task *task)
+static void unmake(struct leat__runtime *runtime, struct leat__task *task)
 {
     struct leat__worker *worker = leat__worker_current();
-    struct leat__runtime *runtime = leat__sched_runtime(task->fiber.sched);
 
     if (worker && leat__worker_runtime(worker) != runtime)
         worker = NULL;
@@ -181,10 +206,10 @@ int leat__task_start_root(struct leat__runtime *runtime, leat_task_fn *fn, void 
 
     if (!task)
         return -ENOMEM;
-    task->name = "root";
+    leat__task_brief(task)->name = "root";
     if (runtime->driver)
         leat__fiber_pin(&task->fiber, 0); /* to the first worker, whose step sees the end */
-    leat__start(&task->fiber);
+    leat__start(runtime->sched, &task->fiber);
     return 0;
 }
 
@@ -193,7 +218,8 @@ static int launch(struct leat__scope *scope, struct leat__task *task,
                   const struct leat_task_options *options)
 {
     if (options) {
-        task->name = options->name;
+        if (task->fiber.kind == LEAT__BRIEF_NAME)
+            leat__task_brief(task)->name = options->name;
         if (options->priority != LEAT_PRIORITY_NORMAL && !task->fiber.special)
             task->fiber.special = 1 + (options->priority == LEAT_PRIORITY_HIGH ? LEAT__CLASS_HIGH
                                                                                : LEAT__CLASS_LOW);
@@ -214,7 +240,7 @@ static int launch(struct leat__scope *scope, struct leat__task *task,
         if (scope->owner) /* acquire: pairs with the release in leat_local_set */
             task->fiber.self = load_acquire(&scope->owner->locals);
     }
-    leat__start(&task->fiber);
+    leat__start(scope->runtime->sched, &task->fiber);
     return 0;
 }
 
@@ -288,7 +314,7 @@ __attribute__((noinline)) static int spawn(struct leat__scope *scope, leat_task_
     if (!task)
         return refuse(scope, -ENOMEM, true);
     if (!attach(scope, task, options, handle)) {
-        unmake(task);
+        unmake(scope->runtime, task);
         return refuse(scope, -ENOMEM, true);
     }
     return launch(scope, task, options);
@@ -334,7 +360,7 @@ int leat_spawn_handle(struct leat_scope *scope, struct leat_task *ret, leat_task
 int leat_spawn_with(struct leat_scope *public, leat_task_fn *fn, const void *value, size_t bytes)
 {
     struct leat__scope *scope = leat__scope_of(public);
-    bool small = bytes <= sizeof((struct leat__task *)0)->own.bytes && !scope->keep && !scope->race;
+    bool small = bytes <= sizeof((struct leat__brief *)0)->bytes && !scope->keep && !scope->race;
     struct leat__task *task;
     void *copy = NULL;
     int err = bytes > COPY_MAX ? -E2BIG : admit(scope, NULL);
@@ -346,20 +372,16 @@ int leat_spawn_with(struct leat_scope *public, leat_task_fn *fn, const void *val
         if (!copy)
             return refuse(scope, -ENOMEM, true);
     }
-    task = make(scope->runtime, fn, NULL, __builtin_return_address(0));
+    task = make(scope->runtime, fn, copy, __builtin_return_address(0));
     if (!task) {
         free(copy);
         return refuse(scope, -ENOMEM, true);
     }
-    if (small) {
-        task->arg = task->own.bytes; /* the block outlives fn */
-    } else {
-        task->arg = task->own.more.copy = copy;
-    }
+    task->fiber.kind = small ? LEAT__BRIEF_BYTES : LEAT__BRIEF_COPY;
     if (bytes > 0)
-        memcpy(task->arg, value, bytes);
+        memcpy(small ? leat__task_brief(task)->bytes : copy, value, bytes);
     if (!attach(scope, task, NULL, NULL)) {
-        unmake(task);
+        unmake(scope->runtime, task);
         free(copy);
         return refuse(scope, -ENOMEM, true);
     }

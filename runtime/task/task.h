@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* A task's control block. What a task needs only while it runs is in task/self.h, on its stack, so
- * that a million tasks that wait for their turn cost a block each.
+/* A task's control block: one cache line, so that a million tasks that wait for their turn cost 64
+ * MB. What a task needs only while it runs is in task/self.h, on its stack; and what it needs only
+ * until it runs, its brief, lies where its registers are saved when it first parks.
  *
  * INVARIANTS
  *   I1  A block belongs to its spawner until leat__start, then to whoever runs it, who gives it
  *       back before it counts the task out of its scope. Its wait word lives on (slab.h).
  *   I2  A scope outlives its children: `pending` counts them, and join returns when it is 0. The
- *       last child touches nothing of the scope after its decrement. */
+ *       last child touches nothing of the scope after its decrement.
+ *   I3  A brief is whole while the block's state is QUEUED_NEW. Of a task that runs in place, whose
+ *       block saves no registers, `host`, name and fn stay in it up to the end. */
 #ifndef LEAT_TASK_TASK_H
 #define LEAT_TASK_TASK_H
 
@@ -17,33 +20,64 @@
 
 struct leat__runtime;
 
+/* What a task is told: in its fiber's brief. */
+struct leat__brief {
+    leat_task_fn *fn;
+    union {
+        struct {
+            union {
+                void               *arg;
+                struct leat__fiber *host; /* in place: whose stack it is on */
+            };
+            union {
+                const char          *name;
+                struct leat__record *record; /* which has the name */
+            };
+        };
+        unsigned char bytes[16]; /* of a small spawn_with, which has no name */
+    };
+} __attribute__((may_alias));
+
+/* What is in it, as the fiber's kind says. */
+enum leat__brief_kind {
+    LEAT__BRIEF_NAME = 0,
+    LEAT__BRIEF_RECORD = 1,
+    LEAT__BRIEF_BYTES = 2,
+    LEAT__BRIEF_COPY = 4, /* with one of the first two: arg is to be freed */
+};
+
 struct leat__task {
     struct leat__fiber  fiber; /* its group is the scope that counts it; NULL: the root task */
     struct leat__waiter waiter;
-    leat_task_fn       *fn;
-    void               *arg;
-    const char         *name;
-    union {
-        struct leat__task *next_free; /* in the slab */
-        struct {
-            void                *copy; /* of a spawn_with too large for the block */
-            struct leat__record *record;
-        } more;
-        unsigned char bytes[16]; /* of a small spawn_with, which arg then points to */
-    } own;
 };
 
-/* Two cache lines: a million cost 128 MB. (Contexts are larger under checking tools.) */
-_Static_assert(!LEAT__SWITCH_INLINE || sizeof(struct leat__task) == 128, "a block is 128 bytes");
+_Static_assert(sizeof(struct leat__brief) <= sizeof((struct leat__fiber *)0)->brief, "it has room");
+/* (Contexts are larger under checking tools.) */
+_Static_assert(!LEAT__SWITCH_INLINE || sizeof(struct leat__task) == 64, "a block is a cache line");
 
-/* NULL: nobody wants to know more of the task than its scope does. */
-static inline struct leat__record *leat__task_record(const struct leat__task *task)
+static inline struct leat__brief *leat__task_brief(struct leat__task *task)
 {
-    return task->arg == task->own.bytes ? NULL : task->own.more.record;
+    return (struct leat__brief *)(void *)task->fiber.brief;
+}
+
+/* Whom to wake of a task's waiter, whose word or ticket's generation this is. */
+static inline struct leat__fiber *leat__waiter_host(struct leat__waiter *waiter, uint64_t word)
+{
+    struct leat__task *task = (struct leat__task *)(void *)((char *)waiter -
+                                                            offsetof(struct leat__task, waiter));
+
+    return __builtin_expect(!(word & LEAT__WORD_HOSTED), 1) ? &task->fiber
+                                                            : leat__task_brief(task)->host;
+}
+
+/* The same of any waiter; NULL: a plain thread. */
+static inline struct leat__fiber *leat__waiter_fiber(struct leat__waiter *waiter, uint64_t word)
+{
+    return word & LEAT__WORD_THREAD ? NULL : leat__waiter_host(waiter, word);
 }
 
 /* task.c */
-void leat__task_body(struct leat__fiber *fiber);
+void leat__task_body(struct leat__fiber *fiber, struct leat__stack *stack);
 bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber);
 int  leat__spawn_from(struct leat_scope *scope, leat_task_fn *fn, void *arg,
                       const struct leat_task_options *options, const void *origin);

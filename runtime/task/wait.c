@@ -37,12 +37,14 @@ _Static_assert(!(LEAT__WORD_GENERATION & GRACE), "a generation leaves the bit al
 static void time_is_up(struct leat__waiter *waiter, uint64_t generation)
 {
     struct leat__ticket ticket = { waiter, generation };
+    struct leat__fiber *fiber;
 
     if (!leat__claim(ticket, LEAT__CAUSE_TIMEOUT) || !leat__word_wake(&waiter->word))
         return;
     /* It has slept for long, and runs after those that are woken with it: ask the cache now. */
-    leat__context_prefetch_cold(&waiter->fiber->context);
-    leat__ready(waiter->fiber);
+    fiber = leat__waiter_host(waiter, generation);
+    leat__context_prefetch_cold(&fiber->context);
+    leat__ready(fiber);
 }
 
 static void grace_is_over(struct leat__waiter *waiter, uint64_t generation)
@@ -253,7 +255,7 @@ enum leat__cause leat__wait_park(struct leat__wait *wait, struct leat__lock *hel
 {
     struct leat__waiter *waiter = wait->ticket.waiter;
 
-    if (waiter->fiber) {
+    if (!leat__ticket_of_thread(wait->ticket)) {
         struct commit commit = { &waiter->word, held };
         bool timed = wait->deadline != LEAT_NEVER;
         bool graced = wait->guard && wait->guard->until < wait->deadline;
@@ -329,7 +331,8 @@ int leat__wait_error(const struct leat__wait *wait, enum leat__cause cause, bool
 
 void leat__wake(struct leat__waiter *waiter)
 {
-    struct leat__fiber *fiber = waiter->fiber;
+    /* relaxed: what a fiber's is does not change while its wait is open */
+    struct leat__fiber *fiber = leat__waiter_fiber(waiter, load_relaxed(&waiter->word));
 
     if (!leat__word_wake(&waiter->word))
         return; /* not parked yet: commit, or the thread, sees DONE */

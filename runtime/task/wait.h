@@ -47,13 +47,14 @@ struct leat__reason {
     bool inner; /* only another task or thread of the program can end it, or a deadline */
 };
 
-/* Who waits: the word, and what to wake. In a task's block, or a plain thread's local. */
+/* Who waits: the word. In a task's block, whose fiber is to be woken or that of the task on whose
+ * stack it runs (leat__waiter_fiber of task.h); or in a plain thread's local, which sleeps on the
+ * word's low half. */
 struct leat__waiter {
     LEAT_ATOMIC(uint64_t) word;
-    struct leat__fiber *fiber; /* NULL: a plain thread, asleep on the word's low half */
 };
 
-/* A plain thread's. */
+/* A plain thread's. Its word's kind is LEAT__WORD_THREAD. */
 struct leat__sleeper {
     struct leat__waiter waiter;
     int                 doze; /* 1 more than the descriptor it dozes with, 0: it does not. Its own,
@@ -65,6 +66,11 @@ struct leat__ticket {
     struct leat__waiter *waiter;
     uint64_t             generation;
 };
+
+static inline bool leat__ticket_of_thread(struct leat__ticket ticket)
+{
+    return (ticket.generation & LEAT__WORD_THREAD) != 0;
+}
 
 enum leat__wait_kind {
     LEAT__WAIT_CANCELLABLE, /* abandonable, and the first generation of an owed wait */

@@ -55,12 +55,16 @@ enum leat__word_state {
     LEAT__WORD_LATE, /* as WAITING, of a wait that was opened late (late.h) */
 };
 
-/* state: bits 0-7; cause: 8-15; flags: 16-17; generation: 18-63. */
+/* state: bits 0-7; cause: 8-15; flags: 16-17; generation: 18-63, whose lowest two say what is to
+ * be woken, the same for all waits of one task or thread. */
 #define LEAT__WORD_STATE      UINT64_C(0xff)
 #define LEAT__WORD_CANCEL     (UINT64_C(1) << 16) /* a cancel has come since the last begin */
 #define LEAT__WORD_SHIELDED   (UINT64_C(1) << 17) /* this wait is not for a cancel to end */
 #define LEAT__WORD_GENERATION (~UINT64_C(0) << 18)
-#define LEAT__WORD_STEP       (UINT64_C(1) << 18)
+#define LEAT__WORD_STEP       (UINT64_C(1) << 20)
+#define LEAT__WORD_KIND       (LEAT__WORD_HOSTED | LEAT__WORD_THREAD) /* 0: of a task's own fiber */
+#define LEAT__WORD_HOSTED     (UINT64_C(1) << 18) /* of a task that runs in place */
+#define LEAT__WORD_THREAD     (UINT64_C(1) << 19) /* of a plain thread */
 
 static inline enum leat__word_state leat__word_state(uint64_t word)
 {

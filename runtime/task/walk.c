@@ -4,11 +4,12 @@
 #include "base/container.h"
 #include "platform/peek.h"
 #include "task/late.h"
+#include "task/record.h"
 
 #include <string.h>
 
 #define TRIES     3
-#define DEPTH_MAX 64 /* children in place on one stack that are followed */
+#define DEPTH_MAX 1024 /* children in place on one stack that are followed */
 
 struct look {
     unsigned char block[sizeof(struct leat__task)];
@@ -29,13 +30,41 @@ static const struct leat__task *as_task(const unsigned char *block)
     return (const struct leat__task *)(const void *)block;
 }
 
+static const struct leat__brief *brief_of(const struct leat__task *copy)
+{
+    return (const struct leat__brief *)(const void *)copy->fiber.brief;
+}
+
+static bool is_in_place(const struct leat__task *copy)
+{
+    return load_relaxed(&copy->fiber.state) != LEAT__FIBER_QUEUED_NEW &&
+           (load_relaxed(&copy->waiter.word) & LEAT__WORD_HOSTED);
+}
+
 /* A task that runs in place has no stack of its own: it is on that of the fiber it waits with. */
 static const struct leat__task *host_of(const struct leat__task *task,
                                         const struct leat__task *copy)
 {
-    if (copy->fiber.stack || !copy->waiter.fiber)
-        return task;
-    return leat__container_of(copy->waiter.fiber, struct leat__task, fiber);
+    return is_in_place(copy) ? leat__container_of(brief_of(copy)->host, struct leat__task, fiber)
+                             : task;
+}
+
+/* Nobody has started it: all there is of it is its brief. */
+static bool interpret_new(struct leat__sight *ret, const struct leat__task *copy)
+{
+    const struct leat__brief *brief = brief_of(copy);
+    struct leat__record record;
+
+    ret->state = LEAT__SIGHT_NEW;
+    ret->scope = copy->fiber.group; /* which counts it: it is alive as long as the task */
+    ret->fn = brief->fn;
+    if (copy->fiber.kind & LEAT__BRIEF_BYTES)
+        return true;
+    if (!(copy->fiber.kind & LEAT__BRIEF_RECORD))
+        ret->name = brief->name;
+    else if (leat__peek(brief->record, &record, sizeof record))
+        ret->name = record.name;
+    return true;
 }
 
 /* The self of `task` among those on the host's stack, innermost first. */
@@ -56,30 +85,30 @@ static bool find_self(const struct leat__task *task, const struct leat__task *ho
     return false;
 }
 
+static struct leat__self *self_of(struct look *look)
+{
+    return (struct leat__self *)(void *)look->self;
+}
+
 /* Returns false when what was read does not make sense, as in the middle of a change. */
 static bool interpret(struct leat__sight *ret, const struct leat__task *task, struct look *look)
 {
     const struct leat__task *block = as_task(look->block), *host = as_task(look->host);
-    struct leat__self *self = (struct leat__self *)(void *)look->self;
+    struct leat__self *self = self_of(look);
     enum leat__fiber_state state = state_of(look->host);
     uint64_t word = load_relaxed(&block->waiter.word);
     struct leat__seat seat;
     bool innermost;
 
     memset(look->self, 0, sizeof look->self);
-    *ret = (struct leat__sight){ .name = block->name, .fn = block->fn,
-                                 .origin = block->fiber.origin };
-    if (state_of(look->block) == LEAT__FIBER_QUEUED_NEW) {
-        ret->state = LEAT__SIGHT_NEW;
-        ret->scope = block->fiber.group; /* which counts it: it is alive as long as the task */
-        return true;
-    }
+    *ret = (struct leat__sight){ .origin = block->fiber.origin };
+    if (state_of(look->block) == LEAT__FIBER_QUEUED_NEW)
+        return interpret_new(ret, block);
     ret->host = &host_of(task, block)->fiber;
-    if (!find_self(task, host, self, &innermost)) {
-        /* Between its first turn and its first instruction. */
-        ret->state = state == LEAT__FIBER_RUNNING ? LEAT__SIGHT_RUNNING : LEAT__SIGHT_READY;
-        return state == LEAT__FIBER_RUNNING || state == LEAT__FIBER_QUEUED;
-    }
+    if (!find_self(task, host, self, &innermost))
+        return false;
+    ret->name = self->name;
+    ret->fn = self->fn;
     ret->began = self->began;
     ret->scope = self->scope;
     if (!innermost) {
@@ -106,21 +135,22 @@ static bool interpret(struct leat__sight *ret, const struct leat__task *task, st
     return true;
 }
 
-/* Where the host's live stack lies. */
-static bool find_stack(struct leat__sight *ret, const struct leat__task *host)
+/* Where the host's live stack lies, as its innermost self has it. */
+static bool find_stack(struct leat__sight *ret, const struct leat__task *host,
+                       const struct leat__stack *at)
 {
     struct leat__stack stack;
     uintptr_t sp;
 
-    if (!host->fiber.stack || !leat__peek(host->fiber.stack, &stack, sizeof stack))
+    if (!at || !leat__peek(at, &stack, sizeof stack))
         return false;
     sp = (uintptr_t)host->fiber.context.sp;
-    if (sp < (uintptr_t)stack.low || sp >= (uintptr_t)host->fiber.stack)
+    if (sp < (uintptr_t)stack.low || sp >= (uintptr_t)at)
         return false; /* ucontext keeps the registers there */
     ret->registers = leat__context_registers(&host->fiber.context);
     sp = (uintptr_t)ret->registers.sp;
     ret->stack_low = (uintptr_t)stack.low;
-    ret->stack_top = (uintptr_t)host->fiber.stack;
+    ret->stack_top = (uintptr_t)at;
     return ret->stack_low != 0 && ret->stack_top - ret->stack_low == stack.bytes &&
            sp >= ret->stack_low && sp < ret->stack_top;
 }
@@ -193,23 +223,30 @@ bool leat__sight_take(struct leat__sight *ret, const struct leat__task *task, vo
             continue;
         parked = ret->state == LEAT__SIGHT_WAITING || ret->state == LEAT__SIGHT_READY;
         fine = true;
-        if (parked && memory && as_task(look.host)->fiber.stack)
-            fine = find_stack(ret, as_task(look.host)) && copy_stack(ret, memory, bytes) &&
-                   stack_stood_still(ret);
+        if (parked && memory)
+            fine = find_stack(ret, as_task(look.host), self_of(&look)->stack) &&
+                   copy_stack(ret, memory, bytes) && stack_stood_still(ret);
         if (fine && still_the_same(task, &look))
             return true;
     }
     return false;
 }
 
+bool leat__self_look(struct leat__self *ret, const struct leat__fiber *fiber)
+{
+    struct leat__fiber copy;
+
+    return leat__peek(fiber, &copy, sizeof copy) &&
+           load_relaxed(&copy.state) == LEAT__FIBER_RUNNING && copy.self &&
+           leat__peek(copy.self, ret, sizeof *ret);
+}
+
 bool leat__sight_running(struct leat__sight *ret, const struct leat__fiber *fiber,
                          const struct leat__task **task)
 {
-    struct leat__fiber copy;
     struct leat__self self;
 
-    if (!leat__peek(fiber, &copy, sizeof copy) || !copy.self ||
-        !leat__peek(copy.self, &self, sizeof self) || !self.task)
+    if (!leat__self_look(&self, fiber) || !self.task)
         return false;
     *task = self.task;
     return leat__sight_take(ret, self.task, NULL, 0);

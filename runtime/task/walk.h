@@ -79,6 +79,10 @@ bool leat__sight_take(struct leat__sight *ret, const struct leat__task *task, vo
 bool leat__sight_running(struct leat__sight *ret, const struct leat__fiber *fiber,
                          const struct leat__task **task);
 
+/* The innermost self on a fiber that runs now, and perhaps not any more when this returns. Returns
+ * false when it does not run. Async-signal-safe. */
+bool leat__self_look(struct leat__self *ret, const struct leat__fiber *fiber);
+
 /* Is there a task in the block, at this moment? */
 bool leat__task_is_live(const struct leat__task *task);
 

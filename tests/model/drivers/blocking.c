@@ -146,7 +146,7 @@ static int hand_over(int i, enum leat__blocking_kind kind, int (*fn)(void *arg))
 
     call->offload.fn = fn;
     call->offload.arg = call;
-    call->offload.waiter = &sleepers[0].waiter; /* who waits for nothing */
+    call->offload.waiter = &played[0].waiter; /* who waits for nothing */
     call->kind = kind;
     model_plain_write(&call->runs);
     leat__list_init(&call->offload.node);

@@ -18,7 +18,7 @@ static void init(struct leat__scope *x, struct leat__scope *parent, int owner)
     memset(x, 0, sizeof *x);
     x->parent = parent;
     x->owner = &selves[owner];
-    x->waiter = &sleepers[owner].waiter;
+    x->waiter = &played[owner].waiter;
     x->deadline = x->own_deadline = LEAT_NEVER;
 }
 
@@ -122,10 +122,10 @@ static struct leat__self passing; /* of task 1, on a frame that ends */
 static void look_and_leave(void *arg)
 {
     (void)arg;
-    fibers[1].self = &passing;
+    played[1].fiber.self = &passing;
     (void)leat_cancelled(); /* joins */
     leat__bound_leave(&passing);
-    fibers[1].self = &selves[1];
+    played[1].fiber.self = &selves[1];
     memset(&passing, POISON, sizeof passing);
 }
 
@@ -153,10 +153,10 @@ static void wait_and_end(void *scope)
     frames[i] = selves[i];
     frames[i].scope = scope;
     leat__self_sit(&frames[i], &frames[i].own);
-    fibers[i].self = &frames[i];
+    played[i].fiber.self = &frames[i];
     model_check(wait_for_ever() == -ECANCELED);
     leat__bound_leave(&frames[i]);
-    fibers[i].self = &selves[i];
+    played[i].fiber.self = &selves[i];
     memset(&frames[i], POISON, sizeof frames[i]);
 }
 
@@ -179,12 +179,12 @@ static void move_and_end(void *arg)
     frames[1] = selves[1];
     frames[1].scope = &b;
     leat__self_sit(&frames[1], &frames[1].own);
-    fibers[1].self = &frames[1];
+    played[1].fiber.self = &frames[1];
     (void)leat_cancelled(); /* joins */
     frames[1].scope = &other;
     model_check(wait_for_ever() == -ECANCELED);
     leat__bound_leave(&frames[1]);
-    fibers[1].self = &selves[1];
+    played[1].fiber.self = &selves[1];
     model_check(!b.members && !other.members);
     memset(&frames[1], POISON, sizeof frames[1]);
 }

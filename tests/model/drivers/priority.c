@@ -18,7 +18,6 @@ static struct leat__sched sched;
 static struct leat__worker workers[WORKERS];
 static struct leat__poller pollers[WORKERS];
 static struct leat__fiber fibers[FIBERS];
-static struct leat__stack stack;
 static leat_time now;
 static int runs[FIBERS], used, ran;
 static LEAT_ATOMIC(bool) it_ran, called;
@@ -82,7 +81,7 @@ static int add(struct leat__worker *worker, uint16_t special)
 {
     int i = used++; /* before others run */
 
-    fibers[i].stack = &stack;
+    fibers[i].state = LEAT__FIBER_QUEUED;
     fibers[i].special = special;
     leat__enqueue(worker, &fibers[i]);
     return i;
@@ -278,7 +277,7 @@ static void hand_in(void *arg)
 {
     (void)arg;
     used = 1;
-    fibers[0].stack = &stack;
+    fibers[0].state = LEAT__FIBER_QUEUED;
     fibers[0].special = HIGH;
     leat__injector_push(&sched.classes[LEAT__CLASS_HIGH], &fibers[0].link);
     leat__wake_one(&sched);

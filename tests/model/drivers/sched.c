@@ -20,7 +20,6 @@ static struct leat__sched sched;
 static struct leat__worker workers[WORKERS];
 static struct leat__poller pollers[WORKERS];
 static struct leat__fiber fibers[FIBERS];
-static struct leat__stack stack;
 static leat_time now;
 static bool completed[FIBERS]; /* a hog is readied by a reactor: worker 1's the other one, worker
                                   0's the first one */
@@ -241,7 +240,7 @@ static void reset(unsigned count, leat_time turn)
         model_check(leat__runq_init(&workers[i].runq) == 0);
     }
     for (int i = 0; i < FIBERS; i++)
-        fibers[i].stack = &stack;
+        fibers[i].state = LEAT__FIBER_QUEUED;
     workers[0].next = &fibers[HOG];
     memset(completed, 0, sizeof completed);
     short_ran = in_slot = false;

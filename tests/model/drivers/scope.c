@@ -94,6 +94,69 @@ MODEL_DRIVER(scope_join_sees_children_run_here_and_elsewhere)
     check_untouched();
 }
 
+/* A child that waits, on its parent's fiber or on its own. Its block was the other's before. */
+static struct leat__lock gate;
+static struct leat__waitlist at_gate;
+static bool opened;
+
+static int wait_at_the_gate(void *arg)
+{
+    struct leat__waitnode node = { 0 };
+
+    leat__lock(&gate);
+    if (opened)
+        leat__unlock(&gate);
+    else
+        model_check(leat__waitlist_wait(&at_gate, &node, &gate) == 0);
+    return note(arg);
+}
+
+static void open_the_gate(void *arg)
+{
+    struct leat__waitnode *node;
+
+    (void)arg;
+    leat__lock(&gate);
+    opened = true;
+    node = leat__waitlist_claim(&at_gate);
+    leat__unlock(&gate);
+    if (node)
+        leat__wake(node->ticket.waiter);
+}
+
+static void spawn_a_waiter_and_join(void *arg)
+{
+    (void)arg;
+    enter(0);
+    spawn(wait_at_the_gate, 0);
+    join(1, 0);
+}
+
+static void run_a_waiter(int served_by, uint64_t before)
+{
+    reset(1, served_by);
+    gate = (struct leat__lock){ 0 };
+    at_gate = (struct leat__waitlist){ 0 };
+    opened = false;
+    blocks[0].waiter.word = before;
+    model_spawn(spawn_a_waiter_and_join, NULL);
+    if (served_by > 0)
+        model_spawn(serve, NULL);
+    model_spawn(open_the_gate, NULL);
+    model_run();
+    check_untouched();
+}
+
+MODEL_DRIVER(scope_child_in_place_is_woken_on_its_parents_fiber)
+{
+    run_a_waiter(0, 0);
+}
+
+MODEL_DRIVER(scope_child_elsewhere_is_woken_on_its_own_fiber)
+{
+    run_a_waiter(1, LEAT__WORD_HOSTED);
+}
+
 MODEL_DRIVER(scope_join_sees_children_of_two_other_workers)
 {
     reset(2, 2);

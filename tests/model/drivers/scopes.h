@@ -13,7 +13,7 @@
 enum { BLOCKS = 4, POISON = 0xa5 };
 
 static struct leat_scope scope;
-static struct leat__task blocks[BLOCKS], hosts[TASKS];
+static struct leat__task blocks[BLOCKS];
 static LEAT_ATOMIC(uint32_t) made;          /* blocks taken */
 static LEAT_ATOMIC(uint32_t) queued[BLOCKS]; /* 1: to be run by whoever makes it 2 */
 static LEAT_ATOMIC(uint32_t) to_come;       /* tasks that nobody has taken yet */
@@ -46,10 +46,11 @@ static void wake_servers(void)
             model_wake(i);
 }
 
-void leat__start(struct leat__fiber *fiber)
+void leat__start(struct leat__sched *sched, struct leat__fiber *fiber)
 {
     struct leat__task *task = (struct leat__task *)(void *)fiber;
 
+    (void)sched;
     store_release(&queued[task - blocks], 1); /* as every queue does */
     wake_servers();
 }
@@ -121,11 +122,10 @@ static void serve(void *arg)
             model_sleep();
             continue;
         }
-        fiber->stack = &stacks[model_self()];
-        fiber->stack->side = &sides[model_self()];
+        stacks[model_self()].side = &sides[model_self()];
         faces[model_self()].running = fiber;
-        leat__task_body(fiber);
-        faces[model_self()].running = &fibers[model_self()];
+        leat__task_body(fiber, &stacks[model_self()]);
+        faces[model_self()].running = &played[model_self()].fiber;
     }
 }
 
@@ -137,10 +137,8 @@ static void reset(uint32_t tasks, int served_by)
     memset(results, 0, sizeof results);
     memset(runs, 0, sizeof runs);
     stack.low = NULL;
-    for (int i = 1; i < TASKS; i++) {
-        fibers[i].stack = &stack;
-        selves[i].task = &hosts[i]; /* only tasks may spawn */
-    }
+    for (int i = 1; i < TASKS; i++)
+        selves[i].stack = &stack;
     memset(records, 0, sizeof records);
     memset(&runtime.records, 0, sizeof runtime.records);
     for (int i = 0; i < BLOCKS; i++) { /* so that none need be made */

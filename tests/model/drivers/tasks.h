@@ -18,9 +18,8 @@
 enum { TASKS = 5 }; /* 0 is the body */
 
 static struct leat__self selves[TASKS];
-static struct leat__task played[TASKS]; /* that they are tasks is all they say */
-static struct leat__sleeper sleepers[TASKS];
-static struct leat__fiber fibers[TASKS];
+static struct leat__task played[TASKS]; /* waiters and fibers of those that are tasks */
+static struct leat__sleeper sleepers[TASKS]; /* and of those that are plain threads */
 static struct leat__timer *armed[TASKS]; /* whose wait has a deadline */
 static struct leat__runtime runtime;
 static struct leat__worker_face faces[TASKS];
@@ -41,14 +40,14 @@ static inline void tasks_reset(struct leat__scope *scope)
     tasks_clock = 0;
     tasks_watch = false;
     for (int i = 0; i < TASKS; i++) {
-        sleepers[i] = (struct leat__sleeper){ .waiter.fiber = &fibers[i] };
-        selves[i].waiter = &sleepers[i].waiter;
+        memset(&played[i], 0, sizeof played[i]);
+        selves[i].waiter = &played[i].waiter;
         selves[i].task = &played[i];
         selves[i].scope = scope;
         leat__self_sit(&selves[i], &selves[i].own);
         selves[i].budget = 1000;
-        fibers[i].self = &selves[i];
-        faces[i].running = &fibers[i];
+        played[i].fiber.self = &selves[i];
+        faces[i].running = &played[i].fiber;
         faces[i].inside = &insides[i];
         insides[i].object = NULL;
         faces[i].runtime = &runtime;
@@ -60,7 +59,7 @@ static inline void tasks_reset(struct leat__scope *scope)
     if (scope) {
         memset(scope, 0, sizeof *scope);
         scope->owner = &selves[0];
-        scope->waiter = &sleepers[0].waiter;
+        scope->waiter = &played[0].waiter;
         scope->deadline = scope->own_deadline = LEAT_NEVER;
     }
 }
@@ -68,7 +67,9 @@ static inline void tasks_reset(struct leat__scope *scope)
 /* In the body, after tasks_reset: thread i is a plain thread, which sleeps on its word. */
 static inline void tasks_make_plain(int i)
 {
-    sleepers[i].waiter.fiber = NULL;
+    sleepers[i] = (struct leat__sleeper){ .waiter.word = LEAT__WORD_THREAD };
+    selves[i].waiter = &sleepers[i].waiter;
+    leat__self_sit(&selves[i], &selves[i].own);
     selves[i].task = NULL;
 }
 

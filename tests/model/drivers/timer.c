@@ -44,7 +44,7 @@ static enum leat__cause wait_until(leat_time deadline)
 /* Ends the wait that it finds, if there is one. */
 static void post(void *arg)
 {
-    struct leat__ticket ticket = { &sleepers[1].waiter, load_acquire(&generation) };
+    struct leat__ticket ticket = { &played[1].waiter, load_acquire(&generation) };
 
     (void)arg;
     if (leat__claim(ticket, LEAT__CAUSE_EVENT)) {
