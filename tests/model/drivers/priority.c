@@ -36,6 +36,14 @@ struct leat__worker *leat__worker_current(void)
     return i >= 0 && i < WORKERS ? &workers[i] : NULL;
 }
 
+/* Nobody hands a worker a fiber of its own. */
+struct leat__fiber *leat__handed(struct leat__worker *worker)
+{
+    (void)worker;
+    model_check(false);
+    return NULL;
+}
+
 static void sleep_until(struct leat__poller *poller, leat_time deadline)
 {
     (void)poller;
