@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks that compute and never suspend: what is queued behind them runs elsewhere while a worker is
- * free, pinned tasks and timers run as soon as theirs is, and a wheel of hundreds of timers that
- * are due at once fires each, however many are taken off it meanwhile. */
+ * free, pinned tasks run as soon as theirs is, and a wheel of hundreds of timers that are due at
+ * once fires each, however many are taken off it meanwhile. (Timers behind a hog: reliefs.c) */
 #include "sim/scenarios/scenario.h"
 
 static uint32_t ended;
@@ -369,102 +369,4 @@ SCENARIO(timers_of_one_instant)
     }
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(ended == count);
-}
-
-/* ---- timers of a worker that computes are fired by another ---- */
-
-static int sleeps_and_computes(void *arg)
-{
-    (void)arg;
-    for (uint32_t i = 0; i < 3; i++) {
-        leat_time when = leat_after((leat_time)leat_sim_choose(20) * LEAT_MSEC);
-
-        leat_sim_expect(leat_sleep_until(when) == 0);
-        leat_sim_expect(leat_now() >= when);
-        leat_sim_compute((leat_time)leat_sim_choose(8) * LEAT_MSEC);
-    }
-    ended++;
-    return 0;
-}
-
-SCENARIO(timers_behind_hogs)
-{
-    uint32_t count = 1 + leat_sim_size() / 4;
-
-    ended = 0;
-    LEAT_SCOPE(scope);
-    for (uint32_t i = 0; i < count; i++)
-        leat_sim_expect(leat_spawn(&scope, sleeps_and_computes, NULL) == 0);
-    leat_sim_expect(leat_scope_join(&scope) == 0);
-    leat_sim_expect(ended == count);
-}
-
-/* ---- and while they are, those who wait with them are called elsewhere ---- */
-
-/* A timer that is counted off twice, as it fires and as it is given up, leaves the last of those
- * who sleep for longer in a wheel that seems to be empty. */
-#define AWAITED   32
-#define LATERS    3
-#define BESIDE_NS (20 * LEAT_MSEC)
-
-static struct leat_event calls[AWAITED];
-static uint32_t called;
-
-static int waits_for_its_call(void *arg)
-{
-    LEAT_SCOPE(limit, .deadline = due);
-    int err = leat_event_wait(arg);
-
-    leat_sim_expect(err == 0 || (err == -ETIMEDOUT && leat_now() >= due));
-    ended++;
-    return 0;
-}
-
-static int sleeps_for_longer(void *arg)
-{
-    leat_sim_expect(leat_sleep_until(due + (leat_time)(uintptr_t)arg * BESIDE_NS) == 0);
-    ended++;
-    return 0;
-}
-
-/* On a worker of its own: one of them relieves the one that computes meanwhile. */
-static int calls_them(void *arg)
-{
-    leat_time start = due + (leat_time)leat_sim_choose(1000) * LEAT_USEC;
-
-    (void)arg;
-    leat_sim_compute(3 * LEAT_MSEC);
-    while (leat_now() < start) {
-        leat_sim_compute(100 * LEAT_USEC);
-        leat_yield();
-    }
-    while (called < AWAITED) {
-        leat_event_set(&calls[called++]);
-        leat_sim_compute((leat_time)leat_sim_choose(3) * 20 * LEAT_USEC);
-        leat_yield();
-    }
-    ended++;
-    return 0;
-}
-
-SCENARIO_OF(timers_given_up_beside_a_relief, .seeds = 200, .with = "watch=0,barrier=1")
-{
-    uint32_t callers = worker_count() - 1;
-    LEAT_SCOPE(scope);
-
-    ended = called = 0;
-    memset(calls, 0, sizeof calls);
-    due = leat_now() + BESIDE_NS / 2;
-    for (uint32_t i = 0; i < callers; i++)
-        leat_sim_expect(leat_spawn(&scope, calls_them, NULL) == 0);
-    leat_sim_compute(LEAT_MSEC); /* until each has a worker */
-    for (uint32_t i = 0; i < AWAITED; i++)
-        leat_sim_expect(leat_spawn(&scope, waits_for_its_call, &calls[i]) == 0);
-    for (uintptr_t i = 1; i <= LATERS; i++)
-        leat_sim_expect(leat_spawn(&scope, sleeps_for_longer, (void *)i) == 0);
-    leat_yield();
-    leat_sim_expect(leat_sleep(LEAT_MSEC) == 0); /* they have begun to wait */
-    leat_sim_compute(BESIDE_NS - 2 * LEAT_MSEC);
-    leat_sim_expect(leat_scope_join(&scope) == 0);
-    leat_sim_expect(ended == callers + AWAITED + LATERS);
 }
