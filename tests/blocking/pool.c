@@ -5,6 +5,7 @@
 #include "harness/test.h"
 #include "lockfree/atomic.h"
 #include "platform/clock.h"
+#include "platform/thread.h"
 #include "task/runtime.h"
 
 #include <leat/task.h>
@@ -32,6 +33,7 @@ struct fixture {
     struct caller {
         struct fixture *fixture;
         pthread_t       thread;
+        LEAT_ATOMIC(int) id;
         int             result;
     } caller[CALLERS_MAX];
     int callers;
@@ -63,6 +65,7 @@ static void *run_caller(void *arg)
 {
     struct caller *caller = arg;
 
+    store_release(&caller->id, leat__thread_id());
     caller->result = leat__blocking_call(caller->fixture->pool, pass_gate, caller->fixture);
     return NULL;
 }
@@ -103,6 +106,13 @@ static void await_threads(struct fixture *fixture, unsigned want_threads, unsign
             return;
         doze(LEAT_MSEC / 4);
     }
+}
+
+static void await_asleep(LEAT_ATOMIC(int) *id)
+{
+    while (load_acquire(id) == 0)
+        doze(LEAT_MSEC / 4);
+    test_await_asleep(load_acquire(id));
 }
 
 static int nothing(void *arg)
@@ -258,26 +268,43 @@ LEAT_TEST(blocking_pool, with_too_few_threads_calls_wait_for_those_there_are)
 
 /* ---- stopping ---- */
 
+/* Each caller's call has begun, or is queued. */
+static void await_queued(struct fixture *fixture)
+{
+    for (int i = 0; i < fixture->callers; i++)
+        await_asleep(&fixture->caller[i].id);
+}
+
+struct stopper {
+    struct leat__blocking *pool;
+    LEAT_ATOMIC(int) id;
+};
+
 static void *run_stop(void *arg)
 {
-    leat__blocking_stop(arg, 0);
+    struct stopper *stopper = arg;
+
+    store_release(&stopper->id, leat__thread_id());
+    leat__blocking_stop(stopper->pool, 0);
     return NULL;
 }
 
 LEAT_TEST(blocking_pool, stop_finishes_running_and_queued_calls)
 {
     struct fixture fixture;
-    pthread_t stopper;
+    struct stopper stopper = { .id = 0 };
+    pthread_t thread;
 
     set_up(&fixture, 1);
     call(&fixture, 4);
     await_entered(&fixture, 1);
-    doze(20 * LEAT_MSEC);
-    expect_eq(pthread_create(&stopper, NULL, run_stop, fixture.pool), 0);
-    doze(20 * LEAT_MSEC);
+    await_queued(&fixture);
+    stopper.pool = fixture.pool;
+    expect_eq(pthread_create(&thread, NULL, run_stop, &stopper), 0);
+    await_asleep(&stopper.id);
     expect_err(leat__blocking_call(fixture.pool, nothing, NULL), -EPIPE);
     store_release(&fixture.open, 1);
-    expect_eq(pthread_join(stopper, NULL), 0);
+    expect_eq(pthread_join(thread, NULL), 0);
     join_callers(&fixture, 7);
     expect_eq(load_relaxed(&fixture.entered), 4);
     leat__blocking_destroy(fixture.pool);

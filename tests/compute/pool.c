@@ -4,6 +4,7 @@
 #include "harness/test.h"
 #include "lockfree/atomic.h"
 #include "platform/clock.h"
+#include "platform/thread.h"
 #include "task/runtime.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ struct fixture {
     struct caller {
         struct fixture *fixture;
         pthread_t       thread;
+        LEAT_ATOMIC(int) id;
         int             result;
     } caller[CALLERS_MAX];
     int callers;
@@ -58,6 +60,7 @@ static void *run_caller(void *arg)
 {
     struct caller *caller = arg;
 
+    store_release(&caller->id, leat__thread_id());
     caller->result = leat__compute_call(caller->fixture->pool, pass_gate, caller->fixture);
     return NULL;
 }
@@ -85,6 +88,13 @@ static void await_entered(struct fixture *fixture, int count)
 {
     while (load_acquire(&fixture->entered) < count)
         doze(LEAT_MSEC / 4);
+}
+
+static void await_asleep(LEAT_ATOMIC(int) *id)
+{
+    while (load_acquire(id) == 0)
+        doze(LEAT_MSEC / 4);
+    test_await_asleep(load_acquire(id));
 }
 
 static int nothing(void *arg)
@@ -208,26 +218,43 @@ LEAT_TEST(compute_pool, with_too_few_threads_calls_wait_for_those_there_are)
     tear_down(&fixture);
 }
 
+/* Each caller's call has begun, or is queued. */
+static void await_queued(struct fixture *fixture)
+{
+    for (int i = 0; i < fixture->callers; i++)
+        await_asleep(&fixture->caller[i].id);
+}
+
+struct stopper {
+    struct leat__compute *pool;
+    LEAT_ATOMIC(int) id;
+};
+
 static void *run_stop(void *arg)
 {
-    leat__compute_stop(arg);
+    struct stopper *stopper = arg;
+
+    store_release(&stopper->id, leat__thread_id());
+    leat__compute_stop(stopper->pool);
     return NULL;
 }
 
 LEAT_TEST(compute_pool, stop_finishes_running_and_queued_calls)
 {
     struct fixture fixture;
-    pthread_t stopper;
+    struct stopper stopper = { .id = 0 };
+    pthread_t thread;
 
     set_up(&fixture, 1);
     call(&fixture, 4);
     await_entered(&fixture, 1);
-    doze(20 * LEAT_MSEC);
-    expect_eq(pthread_create(&stopper, NULL, run_stop, fixture.pool), 0);
-    doze(20 * LEAT_MSEC);
+    await_queued(&fixture);
+    stopper.pool = fixture.pool;
+    expect_eq(pthread_create(&thread, NULL, run_stop, &stopper), 0);
+    await_asleep(&stopper.id);
     expect_err(leat__compute_call(fixture.pool, nothing, NULL), -EPIPE);
     store_release(&fixture.open, 1);
-    expect_eq(pthread_join(stopper, NULL), 0);
+    expect_eq(pthread_join(thread, NULL), 0);
     join_callers(&fixture, 7);
     leat__compute_destroy(fixture.pool);
 }

@@ -97,6 +97,22 @@ size_t test_rounds(size_t ci, size_t release)
     return rounds;
 }
 
+void test_await_asleep(int thread_id)
+{
+    char path[64], state = 'R';
+
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread_id);
+    while (state == 'R') {
+        FILE *file = fopen(path, "r");
+
+        if (!file || fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
+            state = 'X';
+        if (file)
+            fclose(file);
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+    }
+}
+
 /* ---- values ---- */
 
 static double value_as_float(struct test_value v)

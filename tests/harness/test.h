@@ -216,6 +216,9 @@ uint64_t test_seed(void);
 /* The number of open descriptors, or -1 without /proc. */
 int test_count_fds(void);
 
+/* Wait until a thread of this process (gettid) sleeps in the kernel, or is gone. */
+void test_await_asleep(int thread_id);
+
 /* ---- children: only from the main thread of a LEAT_TEST, for fork copies one thread ---- */
 
 bool test_child_dies(const char *file, int line, void (*fn)(void), int signal, const char *text);
