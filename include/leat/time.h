@@ -31,7 +31,8 @@ typedef int64_t leat_time;
 LEAT_API leat_time leat_now(void);
 
 /* The point in time `delay` from now; LEAT_NEVER when that is too far away, or delay is
- * LEAT_NEVER. A negative delay gives a point in the past. */
+ * LEAT_NEVER. A negative delay gives a point in the past, never before 1: so a deadline that has
+ * passed, which the 0 of "no deadline" and a negative number, which is refused, are not. */
 LEAT_API leat_time leat_after(leat_time delay);
 
 LEAT_END

@@ -4,7 +4,8 @@
  *
  * INVARIANTS
  * I1  A sum or difference that doesn't fit is INT64_MIN or LEAT_NEVER, whichever is nearer.
- * I2  LEAT_NEVER absorbs: nothing added to or taken from it makes it come sooner. */
+ * I2  LEAT_NEVER absorbs: nothing added to or taken from it makes it come sooner.
+ * I3  A deadline is 1 or more: 0 stands for none of its own, and a negative one is refused. */
 #ifndef LEAT_BASE_CLAMP_H
 #define LEAT_BASE_CLAMP_H
 
@@ -20,6 +21,14 @@ static inline leat_time leat__time_add(leat_time a, leat_time b)
     if (__builtin_add_overflow(a, b, &sum))
         return b < 0 ? INT64_MIN : LEAT_NEVER;
     return sum;
+}
+
+/* The deadline `delay` after now. One before the clock's start has passed just the same at 1. */
+static inline leat_time leat__time_after(leat_time now, leat_time delay)
+{
+    leat_time when = leat__time_add(now, delay);
+
+    return when < 1 ? 1 : when;
 }
 
 /* a - b, for example the time left until deadline a at time b. */

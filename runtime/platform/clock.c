@@ -34,5 +34,5 @@ leat_time leat_now(void)
 
 leat_time leat_after(leat_time delay)
 {
-    return leat__time_add(leat__clock_now(), delay);
+    return leat__time_after(leat__clock_now(), delay);
 }

@@ -207,7 +207,7 @@ LEAT_TEST(clock, far_deadlines_saturate)
 {
     expect_eq(leat_after(LEAT_NEVER), LEAT_NEVER);
     expect_eq(leat_after(LEAT_NEVER - 1), LEAT_NEVER);
-    expect_lt(leat_after(INT64_MIN), 0);
+    expect_eq(leat_after(INT64_MIN), 1); /* passed, and none of what stands for no deadline */
     expect_ge(leat_after(LEAT_HOUR), leat_now() + LEAT_HOUR - LEAT_SEC);
     expect_le(leat_after(-LEAT_SEC), leat_now());
 }

@@ -477,3 +477,14 @@ LEAT_TEST_TASK(scope, a_chain_of_a_thousand_scopes_joins)
 {
     expect_ok(chain((void *)(intptr_t)1000));
 }
+
+LEAT_TEST_TASK(scope, a_limit_from_before_the_clock_began_has_passed)
+{
+    static const leat_time delays[] = { 0, -1, -LEAT_HOUR, -1000000 * LEAT_HOUR, INT64_MIN };
+
+    for (size_t i = 0; i < sizeof delays / sizeof delays[0]; i++) {
+        LEAT_LIMIT(delays[i]);
+        expect_err(leat_sleep(LEAT_NSEC), -ETIMEDOUT);
+        expect_gt(leat_deadline(), 0);
+    }
+}
