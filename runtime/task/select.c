@@ -259,10 +259,10 @@ int leat_select_cases(struct leat_case *cases, size_t count)
         if (found >= 0)
             return found;
         pass.polls &= !leat__worker_current();
-        if (pass.otherwise >= 0)
-            found = pass.otherwise;
-        else if (pass.until != LEAT_NEVER && pass.until <= leat__clock_now())
+        if (pass.until != LEAT_NEVER && pass.until <= leat__clock_now())
             found = (int)pass.at;
+        else if (pass.otherwise >= 0)
+            found = pass.otherwise;
         else
             found = pass.polls ? poll_for_any(&pass) : wait_for_any(&pass, -1);
         busy = found == -EBUSY ? busy + 1 : 0;

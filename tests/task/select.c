@@ -47,6 +47,8 @@ LEAT_TEST(select, default_and_a_time_that_has_come_do_not_wait)
     expect_eq(leat_select(LEAT_RECV(&chan, &value), LEAT_AFTER(0)), 1);
     expect_ok(leat_try_send(&chan, &(long){ 1 }));
     expect_eq(leat_select(LEAT_AFTER(0), LEAT_DEFAULT, LEAT_RECV(&chan, &value)), 2);
+    expect_eq(leat_select(LEAT_DEFAULT, LEAT_AFTER(0), LEAT_RECV(&chan, &value)), 1);
+    expect_eq(leat_select(LEAT_AFTER(LEAT_HOUR), LEAT_DEFAULT, LEAT_RECV(&chan, &value)), 1);
     leat_chan_destroy(&chan);
 }
 
