@@ -592,12 +592,12 @@ ssize_t leat_chan_send_many(struct leat_chan *chan, const void *elements, size_t
 ssize_t leat_chan_recv_many(struct leat_chan *chan, void *elements, size_t count)
 {
     size_t some;
-    int err = leat__checkpoint(leat__self());
+    int err = count == 0 ? 0 : leat__checkpoint(leat__self());
 
-    if (err)
+    if (err || count == 0)
         return err;
     some = recv_some(chan, elements, count);
-    if (some == 0 && count > 0) {
+    if (some == 0) {
         err = recv_slow(chan, elements, true);
         if (err)
             return err;

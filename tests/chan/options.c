@@ -47,6 +47,8 @@ LEAT_TEST_TASK(chan_options, a_batch_is_sent_in_part_when_its_time_is_up)
 
         expect_eq(leat_send_many(&chan, numbers, 5), 3);
         expect_err(leat_send_many(&chan, numbers + 3, 2), -ETIMEDOUT);
+        expect_eq(leat_send_many(&chan, numbers + 3, 0), 0);
+        expect_eq(leat_recv_many(&chan, got, 0), 0);
     }
     expect_eq(leat_recv_many(&chan, got, 0), 0);
     expect_eq(leat_recv_many(&chan, got, 2), 2);
