@@ -11,6 +11,8 @@
  * Functions given here are tasks' functions: 0 or more is success, a negative errno is failure.
  * Each option struct begins with its size, which the macros set; zero means the default. The
  * functions beneath the macros are for C++ and bindings: they take the options' address, or NULL.
+ * When the caller's own deadline comes they return -ETIMEDOUT, as its other calls do; the functions
+ * given here, which run in scopes further in, meet it as -ECANCELED.
  * On a thread that is no task, which has nobody to share its work with, calls run one after
  * another on that thread; what needs a runtime says so. */
 #ifndef LEAT_PATTERN_H
@@ -139,7 +141,8 @@ typedef int leat_gen_fn(struct leat_gen *gen, void *arg);
 LEAT_API int leat_gen_open(struct leat_gen *gen, leat_gen_fn *fn, void *arg, size_t bytes);
 
 /* The next value. `bytes` is checked against that of the start.
- * Returns -ENODATA when fn has returned 0 or more; fn's error when it failed; again, the same.
+ * Returns -ENODATA when fn has returned 0 or more, or was ended by close; fn's error when it
+ * failed; again, the same.
  * Cancel: -ECANCELED or -ETIMEDOUT before fn goes on leaves it where it is; else it is fn that
  * meets them. */
 LEAT_API LEAT_MUST_CHECK int leat_gen_take(struct leat_gen *gen, void *ret, size_t bytes);

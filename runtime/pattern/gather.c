@@ -9,6 +9,7 @@
  *   I1  Each index is settled exactly once: by its task, or by the loop where it has none.
  *   I2  The counters are relaxed: the join orders them before anybody reads them. */
 #include "lockfree/atomic.h"
+#include "pattern/outcome.h"
 
 #include <leat/pattern.h>
 #include <leat/runtime.h>
@@ -191,7 +192,7 @@ static int run(struct each *each)
     while (started < each->count)
         settle(each, started++, -ECANCELED);
     report(each, began);
-    return joined ? joined : err;
+    return leat__outcome(joined ? joined : err);
 }
 
 static bool bad(const struct leat_gather_options *options)

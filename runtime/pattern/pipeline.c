@@ -17,6 +17,7 @@
  *   I2  An element is in a channel, in one task's buffer, or was handed to a function: on success
  *       what a stage took is what the one before it passed on. */
 #include "lockfree/atomic.h"
+#include "pattern/outcome.h"
 
 #include <leat/chan.h>
 #include <leat/pattern.h>
@@ -263,5 +264,5 @@ int leat_pipeline_run(const struct leat_source *source, struct leat_stage *stage
         err = leat_worker() >= 0 ? run_tasks(&pipeline, options->deadline)
                                  : run_here(&pipeline, options->deadline);
     tear_down(&pipeline);
-    return err;
+    return leat__outcome(err);
 }

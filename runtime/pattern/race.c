@@ -2,6 +2,7 @@
 /* The first of several. A scope's own race says what won, not who; so the runners decide among
  * themselves, by one compare-and-swap, and the winner cancels the scope. */
 #include "lockfree/atomic.h"
+#include "pattern/outcome.h"
 
 #include <leat/pattern.h>
 #include <leat/runtime.h>
@@ -84,8 +85,8 @@ int leat_race_between(const struct leat_racer *racers, size_t count,
     (void)leat_scope_join(&scope);
     winner = load_relaxed(&race.winner); /* relaxed, both: the join ordered them */
     if (winner == NOBODY)
-        return err ? err : load_relaxed(&race.error);
+        return leat__outcome(err ? err : load_relaxed(&race.error));
     if (options->winner)
         *options->winner = winner;
-    return race.result;
+    return leat__outcome(race.result);
 }

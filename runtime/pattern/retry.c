@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Again after a failure, with a budget. */
 #include "lockfree/lock.h"
+#include "pattern/outcome.h"
 
 #include <leat/pattern.h>
 #include <leat/runtime.h>
@@ -129,5 +130,5 @@ int leat_retry_call(leat_task_fn *fn, void *arg, const struct leat_retry_options
     } while (result < 0 && err == 0);
     if (options->tries_made)
         *options->tries_made = tries;
-    return err;
+    return leat__outcome(err);
 }
