@@ -6,7 +6,7 @@
  *   - it returns 0 or a negative errno (-EPIPE closed, -ECANCELED cancelled, -ETIMEDOUT too late);
  *   - any task may call it, and any plain thread too;
  *   - it blocks only the caller, and if it can block it is a cancellation point;
- *   - pointers are borrowed until it returns;
+ *   - pointers are borrowed until it returns; one to options may be NULL, for the defaults;
  *   - outputs are untouched on failure.
  *
  * errno is not part of the API. A task may resume on another thread, so leat.h redefines errno

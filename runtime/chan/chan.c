@@ -48,10 +48,14 @@
 
 int leat_chan_create(struct leat_chan **ret, size_t bytes, const struct leat_chan_options *options)
 {
+    static const struct leat_chan_options defaults = { .size = sizeof defaults };
     struct leat_chan *chan;
-    size_t capacity = options->capacity, ring;
+    size_t capacity, ring;
     void *slots;
 
+    if (!options)
+        options = &defaults;
+    capacity = options->capacity;
     if (options->size != sizeof *options || bytes == 0 || bytes > ELEMENT_MAX)
         return -EINVAL;
     if (options->budget_bytes) {

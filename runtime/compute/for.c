@@ -53,9 +53,13 @@ unsigned leat__lane_width(const struct leat__lane *lane)
     return lane->pool ? leat__compute_places(lane->pool) : 1;
 }
 
-int leat__loop_options(const struct leat_parallel_options *options)
+int leat__loop_options(const struct leat_parallel_options **options)
 {
-    return options->size == sizeof *options ? 0 : -EINVAL;
+    static const struct leat_parallel_options defaults = { .size = sizeof defaults };
+
+    if (!*options)
+        *options = &defaults;
+    return (*options)->size == sizeof defaults ? 0 : -EINVAL;
 }
 
 static void run_half(struct leat_ctx *ctx, struct leat_job *job);
@@ -128,7 +132,7 @@ static int run_for(struct leat__lane *lane, void *arg)
 int leat_parallel_for_with(size_t begin, size_t end, leat_range_fn *body, void *data,
                            const struct leat_parallel_options *options)
 {
-    int err = leat__loop_options(options);
+    int err = leat__loop_options(&options);
 
     if (err || begin >= end)
         return err;
@@ -192,7 +196,7 @@ static int run_2d(struct leat__lane *lane, void *arg)
 int leat_parallel_for_2d_with(size_t rows, size_t columns, leat_tile_fn *body, void *data,
                               const struct leat_parallel_options *options)
 {
-    int err = leat__loop_options(options);
+    int err = leat__loop_options(&options);
 
     if (err || rows == 0 || columns == 0)
         return err;

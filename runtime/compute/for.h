@@ -45,7 +45,7 @@ unsigned leat__lane_width(const struct leat__lane *lane);
 /* How many items the next piece should have, when the last, of `piece`, took this long. */
 size_t leat__loop_next_piece(size_t piece, leat_time took);
 
-/* 0 or -EINVAL. */
-int leat__loop_options(const struct leat_parallel_options *options);
+/* NULL becomes the defaults. Returns 0 or -EINVAL. */
+int leat__loop_options(const struct leat_parallel_options **options);
 
 #endif

@@ -141,12 +141,13 @@ int leat_parallel_reduce_with(size_t begin, size_t end, leat_reduce_fn *body,
                               leat_combine_fn *combine, void *data, void *sum, size_t bytes,
                               const struct leat_parallel_options *options)
 {
-    struct reduction of = { .begin = begin, .end = end, .grain = options->grain,
-                            .deterministic = options->deterministic, .body = body,
-                            .combine = combine, .data = data, .result = sum, .bytes = bytes };
-    int err = leat__loop_options(options);
+    struct reduction of = { .begin = begin, .end = end, .body = body, .combine = combine,
+                            .data = data, .result = sum, .bytes = bytes };
+    int err = leat__loop_options(&options);
 
     if (err || begin >= end)
         return err;
+    of.grain = options->grain;
+    of.deterministic = options->deterministic;
     return leat__compute_enter_fn(options->runtime, run_reduction, &of);
 }

@@ -147,7 +147,7 @@ static int run_scan(struct leat__lane *lane, void *arg)
 int leat_parallel_scan_with(void *base, size_t count, size_t bytes, leat_combine_fn *combine,
                             void *data, const struct leat_parallel_options *options)
 {
-    int err = leat__loop_options(options);
+    int err = leat__loop_options(&options);
 
     if (err || count == 0)
         return err;
@@ -160,7 +160,7 @@ int leat_parallel_scan_exclusive_with(void *base, size_t count, size_t bytes,
                                       leat_combine_fn *combine, void *data, void *sum,
                                       const struct leat_parallel_options *options)
 {
-    int err = leat__loop_options(options);
+    int err = leat__loop_options(&options);
 
     if (err || count == 0)
         return err;

@@ -6,6 +6,7 @@
  * edition, 27.3). Unstable: quicksort in place, the smaller side forked, and heap sort below a
  * depth that only bad luck or malice reaches (introsort: Musser, 1997). */
 #include "compute/enter.h"
+#include "compute/for.h"
 
 #include <leat/parallel.h>
 
@@ -202,11 +203,11 @@ static int sort_stable(struct leat__lane *lane, void *arg)
 }
 
 /* 0, or -EINVAL: the options or the size cannot be. */
-static int check(size_t count, size_t bytes, const struct leat_parallel_options *options)
+static int check(size_t count, size_t bytes, const struct leat_parallel_options **options)
 {
-    if (options->size != sizeof *options || bytes == 0 || count > SIZE_MAX / bytes)
+    if (bytes == 0 || count > SIZE_MAX / bytes)
         return -EINVAL;
-    return 0;
+    return leat__loop_options(options);
 }
 
 int leat_parallel_sort_with(void *base, size_t count, size_t bytes, leat_compare_fn *compare,
@@ -214,7 +215,7 @@ int leat_parallel_sort_with(void *base, size_t count, size_t bytes, leat_compare
 {
     const struct sort sort = { bytes, compare, data };
     struct stable all = { .sort = &sort, .base = base, .count = count };
-    int err = check(count, bytes, options);
+    int err = check(count, bytes, &options);
 
     if (err || count < 2)
         return err;
@@ -348,7 +349,7 @@ int leat_parallel_sort_unstable_with(void *base, size_t count, size_t bytes,
 {
     const struct sort sort = { bytes, compare, data };
     struct unstable all = { .sort = &sort, .base = base, .count = count };
-    int err = check(count, bytes, options);
+    int err = check(count, bytes, &options);
 
     if (err || count < 2)
         return err;

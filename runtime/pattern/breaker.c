@@ -65,6 +65,10 @@ static void apply(struct breaker *breaker, const struct leat_breaker_options *op
 
 int leat_breaker_init(struct leat_breaker *public, const struct leat_breaker_options *options)
 {
+    static const struct leat_breaker_options defaults = { .size = sizeof defaults };
+
+    if (!options)
+        options = &defaults;
     if (options->size != sizeof *options || options->window < 0 || options->open_for < 0 ||
         options->percent > 100 || (options->window > 0 && options->window < SLICES))
         return -EINVAL;

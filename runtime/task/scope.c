@@ -87,7 +87,8 @@ void leat_scope_enter(struct leat_scope *public, const struct leat_scope_options
     struct leat__scope *parent = self->scope;
 
     leat__scope_init(scope, self, parent, self->task ? leat__runtime_current() : NULL);
-    apply(scope, options);
+    if (options)
+        apply(scope, options);
     /* An ended parent's mark goes down when we attach; without a wait in between nobody asks. */
     if (parent)
         scope->deadline = leat__time_min(scope->deadline, parent->deadline);
