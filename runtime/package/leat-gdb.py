@@ -224,7 +224,10 @@ def show_parked(task):
     context = task.host["context"]
     DETOUR.take(names, {key: number(context[key]) for key in ("sp", "fp", "pc")})
     try:
-        frame = gdb.newest_frame().older()
+        frame = gdb.newest_frame()
+        while frame.type() == gdb.INLINE_FRAME:  # the thread's own, in which it was inlined
+            frame = frame.older()
+        frame = frame.older()
         level = 0
         while frame is not None and frame.is_valid():
             show_frame(level, frame)

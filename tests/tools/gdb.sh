@@ -90,6 +90,10 @@ for output in $outputs; do
     sed -n '/^--- taker/,/^--- newcomer/p' $output > $output.taker
     shows $output.taker 'in leat_chan_recv at'
     shows $output.taker 'in take at .*gdb_target.c'
+    if grep -q 'gdb_stop_here' $output.taker; then
+        echo "FAILED: $output: a frame of the selected thread in another task's stack" >&2
+        failures=$((failures + 1))
+    fi
     # On the root's stack, so the root's function is among the frames.
     sed -n '/^--- guest/,/^--- root/p' $output > $output.guest
     shows $output.guest 'gdb_stop_here'
