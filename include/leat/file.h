@@ -30,7 +30,8 @@ LEAT_API LEAT_MUST_CHECK int leat_file_open(struct leat_file *ret, const char *p
 LEAT_API LEAT_MUST_CHECK int leat_file_open_at(struct leat_file *ret, int dir_fd, const char *path,
                                                int flags, mode_t mode);
 
-/* Read up to `bytes` bytes at `offset`. Returns the count, 0 at the end, -errno.
+/* Read up to `bytes` bytes at `offset`. Returns the count, 0 at the end, -errno (-EINVAL for an
+ * offset over INT64_MAX).
  * Any number of tasks may read and write one file at once. */
 LEAT_API LEAT_MUST_CHECK ssize_t leat_file_read(struct leat_file *file, void *data, size_t bytes,
                                                 uint64_t offset);

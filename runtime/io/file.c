@@ -30,6 +30,12 @@ static void check_open(const struct leat_file *file)
                 "use a leat_file between its open and its close only");
 }
 
+/* The kernel takes UINT64_MAX for the file's own position, and refuses the others beyond this. */
+static bool is_position(uint64_t offset)
+{
+    return offset <= INT64_MAX;
+}
+
 int leat_file_open_at(struct leat_file *ret, int dir_fd, const char *path, int flags, mode_t mode)
 {
     struct leat__op op = { .code = LEAT__OP_OPEN_AT,
@@ -62,7 +68,7 @@ ssize_t leat_file_read(struct leat_file *file, void *data, size_t bytes, uint64_
                            .direct = true };
 
     check_open(file);
-    return leat__op_run(&op);
+    return is_position(offset) ? leat__op_run(&op) : -EINVAL;
 }
 
 ssize_t leat_file_write(struct leat_file *file, const void *data, size_t bytes, uint64_t offset)
@@ -75,7 +81,7 @@ ssize_t leat_file_write(struct leat_file *file, const void *data, size_t bytes, 
                            .direct = true };
 
     check_open(file);
-    return leat__op_run(&op);
+    return is_position(offset) ? leat__op_run(&op) : -EINVAL;
 }
 
 int leat_file_sync(struct leat_file *file)

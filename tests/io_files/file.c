@@ -147,6 +147,24 @@ LEAT_TEST_TASK(file, errors_of_reading_and_writing_are_returned)
     expect_ok(leat_file_close(&file));
 }
 
+LEAT_TEST_TASK(file, an_offset_that_no_file_has_is_refused)
+{
+    static const uint64_t offsets[] = { (uint64_t)INT64_MAX + 1, UINT64_MAX - 1, UINT64_MAX };
+    struct leat_file file;
+    char data[4];
+
+    assert_ok(leat_file_open(&file, path_of(test_tempdir(), "f"), O_RDWR | O_CREAT, 0600));
+    expect_eq(leat_file_write(&file, "abc", 3, 0), 3);
+    for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
+        expect_err(leat_file_read(&file, data, sizeof data, offsets[i]), -EINVAL);
+        expect_err(leat_file_write(&file, "x", 1, offsets[i]), -EINVAL);
+    }
+    expect_eq(leat_file_read(&file, data, sizeof data, 0), 3);
+    expect_mem_eq(data, "abc", 3);
+    expect_eq(leat_file_read(&file, data, sizeof data, INT64_MAX - 4), 0);
+    expect_ok(leat_file_close(&file));
+}
+
 LEAT_TEST_TASK(file, close_is_no_cancellation_point)
 {
     const char *dir = test_tempdir();
