@@ -333,6 +333,8 @@ int leat_dump(int fd)
 {
     struct leat__runtime *runtime = leat__runtime_current();
 
+    if (fd < 0)
+        return -EBADF; /* to a text it means that it is only kept */
     if (leat__fork_refuses())
         return -EPERM; /* the list's lock may have been another thread's when we were forked */
     return runtime ? dump_runtime(runtime, fd, __builtin_return_address(0))

@@ -388,3 +388,14 @@ LEAT_TEST(dump, outside_of_any_runtime_there_is_nothing_to_show)
     expect_str_eq(text, "");
     free(text);
 }
+
+LEAT_TEST(dump, nothing_is_written_to_no_descriptor)
+{
+    expect_err(leat_dump(-1), -EBADF);
+}
+
+LEAT_TEST_TASK(dump, no_descriptor_is_refused_in_a_task_too)
+{
+    expect_err(leat_dump(-1), -EBADF);
+    expect_err(leat_start_report(-1), -EBADF);
+}
