@@ -97,7 +97,7 @@ LEAT_API LEAT_MUST_CHECK int leat_shared_create(struct leat_shared *ret, size_t 
 /* No call with it is under way. All-zero is fine. */
 LEAT_API void leat_shared_destroy(struct leat_shared *shared);
 
-/* leat_procs_call on the first `bytes` bytes of shared memory. */
+/* leat_procs_call on the first `bytes` bytes of shared memory, at least one: checked. */
 LEAT_API LEAT_MUST_CHECK int leat_procs_call_shared(struct leat_procs *procs,
                                                     const struct leat_remote *remote,
                                                     const struct leat_shared *in, size_t bytes,

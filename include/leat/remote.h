@@ -118,7 +118,8 @@ struct leat_executor {
 LEAT_API struct leat_executor *leat_executor_inline(void);
 LEAT_API struct leat_executor *leat_executor_compute(void);
 
-/* Run a registered function there and wait for it. What the reply held before is freed.
+/* Run a registered function there and wait for it. What the reply held before is freed when
+ * the call is over: it may be the input of this one.
  * Returns the function's result, or why it has none: see reply->end.
  * Cancel: a call of a process returns at once, and the process is ended; any other is waited for,
  * and its function may ask leat_cancelled(). */

@@ -260,13 +260,12 @@ static struct leat__job *make_job(const struct leat_remote *remote, const void *
     return job;
 }
 
-int leat_procs_call(struct leat_procs *procs, const struct leat_remote *remote, const void *in,
-                    size_t in_bytes, struct leat_reply *reply)
+static int call_with(struct leat_procs *procs, const struct leat_remote *remote, const void *in,
+                     size_t in_bytes, struct leat_reply *reply)
 {
     struct leat__job *job;
     int err = leat_cancelled();
 
-    leat__reply_reset(reply, remote->name);
     if (err)
         return err;
     job = make_job(remote, in, in_bytes, reply);
@@ -284,6 +283,18 @@ int leat_procs_call(struct leat_procs *procs, const struct leat_remote *remote, 
     return call(procs, job);
 }
 
+int leat_procs_call(struct leat_procs *procs, const struct leat_remote *remote, const void *in,
+                    size_t in_bytes, struct leat_reply *reply)
+{
+    struct leat_reply before;
+    int err;
+
+    leat__reply_renew(reply, &before, remote->name);
+    err = call_with(procs, remote, in, in_bytes, reply);
+    leat_reply_fini(&before);
+    return err;
+}
+
 int leat_procs_call_shared(struct leat_procs *procs, const struct leat_remote *remote,
                            const struct leat_shared *in, size_t bytes, struct leat_reply *reply)
 {
@@ -292,7 +303,8 @@ int leat_procs_call_shared(struct leat_procs *procs, const struct leat_remote *r
 
     leat__check(bytes > 0 && bytes <= in->bytes,
                 "call with at least one byte, and no more than the shared memory has");
-    leat__reply_reset(reply, remote->name);
+    leat_reply_fini(reply);
+    reply->function = remote->name;
     if (err)
         return err;
     job = make_job(remote, in->data, bytes, reply);

@@ -67,22 +67,30 @@ static int call_inline(struct leat_executor *executor, const struct leat_remote 
                        const void *in, size_t in_bytes, struct leat_reply *reply)
 {
     struct local_call call = { remote, in, in_bytes, reply };
+    struct leat_reply before;
     int err = leat_cancelled();
 
     (void)executor;
-    leat__reply_reset(reply, remote->name);
-    return err ? err : run_local(&call);
+    leat__reply_renew(reply, &before, remote->name);
+    if (!err)
+        err = run_local(&call);
+    leat_reply_fini(&before);
+    return err;
 }
 
 static int call_compute(struct leat_executor *executor, const struct leat_remote *remote,
                         const void *in, size_t in_bytes, struct leat_reply *reply)
 {
     struct local_call call = { remote, in, in_bytes, reply };
+    struct leat_reply before;
     int err = leat_cancelled(); /* as the others do: leat_compute may overlook a passed deadline */
 
     (void)executor;
-    leat__reply_reset(reply, remote->name);
-    return err ? err : leat_compute(run_local, &call);
+    leat__reply_renew(reply, &before, remote->name);
+    if (!err)
+        err = leat_compute(run_local, &call);
+    leat_reply_fini(&before);
+    return err;
 }
 
 struct leat_executor *leat_executor_inline(void)

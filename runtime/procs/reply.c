@@ -26,9 +26,10 @@ struct leat__store *leat__reply_store(struct leat_reply *reply)
     return (struct leat__store *)(void *)reply->leat__private;
 }
 
-void leat__reply_reset(struct leat_reply *reply, const char *function)
+void leat__reply_renew(struct leat_reply *reply, struct leat_reply *before, const char *function)
 {
-    leat_reply_fini(reply);
+    *before = *reply;
+    memset(reply, 0, sizeof *reply);
     reply->function = function;
 }
 

@@ -26,8 +26,9 @@ struct leat__store {
 
 struct leat__store *leat__reply_store(struct leat_reply *reply);
 
-/* Free what it holds and make it empty, with the name and nothing else told. */
-void leat__reply_reset(struct leat_reply *reply, const char *function);
+/* Make it empty, with the name and nothing else told. What it held goes to *before, to be freed by
+ * leat_reply_fini when the call is over: the call's input may lie in it. */
+void leat__reply_renew(struct leat_reply *reply, struct leat_reply *before, const char *function);
 
 /* In a worker: an empty reply whose first `capacity` bytes go to `base`. */
 void leat__reply_begin(struct leat_reply *reply, const char *function, void *base,

@@ -86,6 +86,26 @@ LEAT_TEST_TASK(procs, input_and_answer_may_have_any_size)
     leat_procs_close(procs);
 }
 
+LEAT_TEST_TASK(procs, an_answer_may_be_the_input_of_the_next_call)
+{
+    static const uint64_t sizes[] = { 3, 5000, 3 << 20 };
+    struct leat_procs *procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 2));
+    struct leat_executor *executors[] = { leat_executor_inline(), leat_executor_compute(),
+                                          leat_procs_executor(procs) };
+    struct leat_reply reply = { 0 };
+
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        for (size_t k = 0; k < 3; k++) {
+            expect_ok(leat_remote_call(executors[k], fill, &sizes[i], sizeof sizes[i], &reply));
+            for (size_t j = 0; j < 3; j++)
+                expect_ok(leat_remote_call(executors[j], echo, reply.data, reply.bytes, &reply));
+            check_filled(&reply, sizes[i]);
+        }
+    }
+    leat_reply_fini(&reply);
+    leat_procs_close(procs);
+}
+
 LEAT_TEST_TASK(procs, shared_memory_is_seen_as_it_is_when_the_job_runs)
 {
     struct leat_procs *procs = open_pool(LEAT_PROCS_OPTIONS(.workers = 1));
