@@ -275,7 +275,8 @@ LEAT_API bool leat_guard_pass(struct leat_guard *guard, leat_time grace); /* ent
 LEAT_API void leat_shield(void);
 LEAT_API void leat_unshield(void);
 
-/* Run fn(ptr) when the block ends, however it ends. It runs shielded, with this grace. */
+/* Run fn(ptr) when the block ends, however it ends. It runs shielded, with this grace. (Of this, of
+ * LEAT_LIMIT and of LEAT_SHIELD there is one in a line: what they declare is named after it.) */
 #define LEAT_DEFER_GRACE (10 * LEAT_SEC)
 #define LEAT_DEFER(fn, ptr)                                                                        \
     struct leat__defer LEAT__UNIQUE(leat__defer_)                                                  \
