@@ -9,6 +9,7 @@
 #include <leat/error.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -221,6 +222,17 @@ static void tell_deaths(void)
     }
 }
 
+static void mute(void)
+{
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    if (fd < 0)
+        return;
+    (void)dup2(fd, STDOUT_FILENO);
+    (void)dup2(fd, STDERR_FILENO);
+    close(fd);
+}
+
 /* In a child; its wait status. */
 static int run_child(const struct leat__sim_job *job, uint64_t first, uint64_t count,
                      const char *with, bool faults, struct shared *shared, int *ret_status)
@@ -236,6 +248,8 @@ static int run_child(const struct leat__sim_job *job, uint64_t first, uint64_t c
         if (getppid() != parent)
             _exit(1);
         setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+        if (job->mute)
+            mute();
         tell_deaths();
         shared->report.result = run_here(job, first, count, with, faults, shared);
         fflush(NULL);

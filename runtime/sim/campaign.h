@@ -16,6 +16,7 @@ struct leat__sim_job {
     bool everywhere; /* once more for each park that was counted, with a cancel there, and once with
                         a deadline (cancel.c) */
     bool each_fault; /* once more for each I/O call that was counted, and each way it may fail */
+    bool mute; /* of what children print nothing is seen */
 };
 
 /* Run the configurations of the seeds first, first + 1 .. with `with` fixed and, unless `faults`,

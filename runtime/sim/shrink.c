@@ -74,8 +74,10 @@ void leat__sim_shrink(const struct leat__sim_job *job, const char *with, bool fa
                       struct leat_sim_report *report)
 {
     leat_time until = leat__kernel_clock_now() + LOOK_NS;
+    struct leat__sim_job again = *job;
     char fixed[WITH_BYTES];
 
+    again.mute = true; /* what it says when it fails was seen */
     snprintf(fixed, sizeof fixed, "%s", with ? with : "");
     for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
         const struct attempt *attempt = &attempts[i];
@@ -88,7 +90,7 @@ void leat__sim_shrink(const struct leat__sim_job *job, const char *with, bool fa
             if (strlen(more) >= sizeof fixed ||
                 !is_less(report, attempt->name, attempt->values[j], faults))
                 break;
-            if (!fails(job, more, faults, until, report))
+            if (!fails(&again, more, faults, until, report))
                 continue;
             strcpy(fixed, more);
             break;

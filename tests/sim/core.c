@@ -7,8 +7,10 @@
 #include <leat/testing.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct leat__sim_outcome outcome;
 
@@ -229,4 +231,40 @@ LEAT_TEST(sim, what_never_ends_is_found_by_virtual_time_by_points_and_by_a_clock
     expect_no_end(sleeps_for_ever, "time_max=36000000000000", "no end: ");
     expect_no_end(polls_for_ever, "points_max=200000", "no end: ");
     expect_no_end(spins_for_ever, "steps_max=100000", "livelock");
+}
+
+static int says_why_it_fails(void *arg)
+{
+    (void)arg;
+    fputs("the reason\n", stderr);
+    return -EIO;
+}
+
+static int count_in(FILE *file, const char *part)
+{
+    char line[1000];
+    int count = 0;
+
+    rewind(file);
+    while (fgets(line, sizeof line, file))
+        count += strstr(line, part) != NULL;
+    return count;
+}
+
+LEAT_TEST(sim, what_a_failing_program_prints_is_seen_once_however_often_it_is_tried_anew)
+{
+    FILE *seen = tmpfile();
+    int before = dup(STDERR_FILENO), err;
+
+    assert_not_null(seen);
+    fflush(stderr);
+    assert_eq(dup2(fileno(seen), STDERR_FILENO), STDERR_FILENO);
+    err = leat_sim_run(says_why_it_fails, NULL, LEAT_SIM_OPTIONS(.with = "workers=4,size=50"));
+    fflush(stderr);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    expect_err(err, -EIO);
+    expect_eq(count_in(seen, "the reason"), 1);
+    expect_eq(count_in(seen, "the smallest that fails likewise"), 1);
+    fclose(seen);
 }
