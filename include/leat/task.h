@@ -180,8 +180,9 @@ LEAT_API int leat_spawn_opt(struct leat_scope *scope, leat_task_fn *fn, void *ar
 
 /* Names one task. A value: copy it, compare its words. All-zero names none.
  * A handle is good until its scope is joined, or leat_task_forget; then every call with it returns
- * -ESRCH, for ever. Until then it gives the result, however often and late it is asked. So a scope
- * that lives for days forgets the handles it is done with (128 bytes each). */
+ * -ESRCH, for as long as the runtime lives, and after that it is not used. Until then it gives the
+ * result, however often and late it is asked. So a scope that lives for days forgets the handles it
+ * is done with (128 bytes each). */
 struct leat_task {
     void    *leat__record;
     uint64_t leat__id;

@@ -194,6 +194,7 @@ LEAT_API LEAT_MUST_CHECK int leat_sim_test_run(const struct leat_sim_test *test,
  * whole name:
  *   --seeds N   N seeds in all, in equal parts    --seed N  from this one on
  *   --as-found  what fails is not tried anew with less
+ *   --faults    list the faults that were never made, too
  *   --hashes    print the trace hash of every hundredth seed
  *   --hunt      a hundred seeds of each in turn, until one fails: which, and after how many
  *   --list      only their names

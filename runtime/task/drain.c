@@ -68,7 +68,6 @@ void leat__drain(struct leat__runtime *runtime, leat_time patience)
     }
     /* relaxed: whoever opened and closed scopes has ended and was waited for */
     leat__check(load_relaxed(&runtime->open) == 0,
-                "a scope of leat_scope_open was not closed when leat_run's function and all "
-                "detached "
-                "tasks had ended: close it");
+                "a scope of leat_scope_open was not closed, or a service not stopped, when "
+                "leat_run's function and all detached tasks had ended: do that first");
 }
