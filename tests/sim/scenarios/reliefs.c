@@ -6,8 +6,8 @@
 static uint32_t ended;
 static leat_time due, until;
 
-/* ---- timers of a worker that computes are fired by another ---- */
 /* ---- another one fires them ---- */
+
 static int sleeps_and_computes(void *arg)
 {
     (void)arg;
