@@ -77,6 +77,7 @@ static void late(void)
 
     if (!when || !ms)
         perf_die("no memory", 0);
+    late_touch(ms);
     late_times(when, perf_now_ns() + 500000000);
     qsort(when, LATE_TIMERS, sizeof *when, by_time);
     for (size_t i = 0; i < LATE_TIMERS;) {

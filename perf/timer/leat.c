@@ -66,6 +66,7 @@ static int late(void *arg)
 
     (void)arg;
     perf_need_memory(6);
+    late_touch(late_ms);
     late_times(when, leat_after(SLEEP_NS));
     for (size_t i = 0; i < LATE_TIMERS; i++)
         leat_spawn(&scope, sleeper, (void *)i);
