@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* deque.c: the ring behind a deque, and growing it. */
+/* deque.c: the ring behind a deque, and growing it; raids. */
 #include "lockfree/deque.h"
+#include "platform/barrier.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ int leat__deque_init(struct leat__deque *deque)
     store_relaxed(&deque->ring, ring);
     store_relaxed(&deque->top, 0);
     store_relaxed(&deque->bottom, 0);
+    store_relaxed(&deque->raided, 0);
     deque->alone = false;
     return 0;
 }
@@ -69,4 +71,21 @@ bool leat__deque_grow(struct leat__deque *deque)
     if (deque->alone)
         free(old);
     return true;
+}
+
+void leat__deque_fence(struct leat__deque *deque)
+{
+    store_relaxed(&deque->raided, LEAT__DEQUE_FENCED); /* relaxed: nobody else has the deque yet */
+}
+
+void leat__deque_raid(struct leat__deque *deque)
+{
+    /* relaxed: ordered by the barrier; where there is none the owner need not see it */
+    if (!(fetch_add_relaxed(&deque->raided, 1) & LEAT__DEQUE_FENCED))
+        leat__barrier_all(); /* O4: pairs with fence_light in leat__deque_take_newest */
+}
+
+void leat__deque_leave(struct leat__deque *deque)
+{
+    fetch_sub_release(&deque->raided, 1); /* O4: pairs with the acquire in take_newest */
 }

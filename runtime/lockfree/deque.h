@@ -6,7 +6,9 @@
  *   err = leat__deque_push(deque, &task->link, scope);      // owner
  *   item = leat__deque_take_newest(deque, scope, alone);    // owner, if it has this tag
  *   item = leat__deque_take_oldest(deque);                  // owner
- *   item = leat__deque_steal(deque);                        // thief
+ *   leat__deque_raid(deque);                                // thief
+ *   item = leat__deque_steal(deque, &raced);                // as many as it wants
+ *   leat__deque_leave(deque);
  *
  * Two ends, since they serve two needs: a join wants its own newest child, whose memory is hot and
  * whose siblings stay put, so that a tree of tasks is walked depth first; everybody else wants the
@@ -15,9 +17,11 @@
  *
  * Chase and Lev, "Dynamic circular work-stealing deque" (2005), in the C11 form of Le, Pop, Cohen
  * and Zappa Nardelli, "Correct and efficient work-stealing for weak memory models" (2013). New
- * here: the owner may take the oldest too (as a thief does, less a fence), and each slot carries a
- * tag that only the owner reads, so that it can tell what the newest is without touching an item
- * that a thief may have taken.
+ * here: the fence of the owner's take is paid while thieves are about only, who announce
+ * themselves and put a barrier on all threads (membarrier): 10 of the 60 ns of a task in a tree;
+ * the owner may take the oldest too (as a thief does, less a fence), and each slot carries a tag
+ * that only the owner reads, so that it can tell what the newest is without touching an item that
+ * a thief may have taken.
  *
  *        top                       bottom          both count up; slot = index % slots
  *         v                          v
@@ -48,6 +52,18 @@
  *
  *      Without the fences the owner may see an old top and the thief an old bottom, and both take
  *      the last item. With acq_rel alone a load may pass an earlier store.
+ *   O4 The owner leaves out its fence where it sees no raid. Each side writes, then reads the
+ *      other's.
+ *
+ *        owner (take_newest)                 thief (raid, then steal)
+ *          bottom = b                          raided += 1
+ *          fence_light()      <- pairs ->      leat__barrier_all()
+ *          read raided: 0                      read bottom: b, or a later one
+ *
+ *      If the barrier falls behind the owner's store, the thief sees that; if before, the owner's
+ *      load comes after it and sees the raid. Of a raid that is over it sees all by acquiring what
+ *      the thief released when it left, which keeps top from being an old one. Where the kernel has
+ *      no such barrier the owner takes it that there always is a raid.
  *   O3 The compare-and-swaps on top are seq_cst: for the last item, that is what decides between
  *      the two, in one order with the fences of O2.
  */
@@ -64,6 +80,9 @@
 #define LEAT__DEQUE_SLOTS 256u
 #endif
 
+/* In `raided`: there is no barrier. */
+#define LEAT__DEQUE_FENCED ((uint32_t)1 << 31)
+
 struct leat__deque_slot {
     LEAT_ATOMIC(struct leat__link *) item;
     const void *tag; /* the owner's */
@@ -79,12 +98,16 @@ struct leat__deque {
     alignas(64) LEAT_ATOMIC(uint64_t) top;
     alignas(64) LEAT_ATOMIC(uint64_t) bottom;
     LEAT_ATOMIC(struct leat__deque_ring *) ring;
+    LEAT_ATOMIC(uint32_t) raided; /* how many thieves are about; and FENCED (O4) */
     bool alone; /* set by the owner before the first push: there will be no thieves (I4) */
 };
 
 /* Returns 0 or -ENOMEM. */
 int leat__deque_init(struct leat__deque *deque);
 void leat__deque_fini(struct leat__deque *deque);
+
+/* Before the first push: the kernel has no barrier for O4. */
+void leat__deque_fence(struct leat__deque *deque);
 
 /* Twice the slots; false without memory. Owner. */
 bool leat__deque_grow(struct leat__deque *deque);
@@ -153,13 +176,15 @@ static inline struct leat__link *leat__deque_take_newest(struct leat__deque *deq
     store_release(&deque->bottom, bottom); /* O1: a thief that reads this one must see the items */
     if (alone)
         return item;
-    fence_seq_cst(); /* O2: pairs with the fence in leat__deque_steal */
-    top = load_relaxed(&deque->top); /* relaxed: ordered by the fence */
+    fence_light();                      /* O4: pairs with the barrier in leat__deque_raid */
+    if (__builtin_expect(load_acquire(&deque->raided) != 0, 0)) /* O4: pairs with leave */
+        fence_seq_cst();             /* O2: pairs with the fence in leat__deque_steal */
+    top = load_relaxed(&deque->top); /* relaxed: ordered by O2 or O4 */
     if (top < bottom)
         return item; /* I3 */
     if (top > bottom || !cas_seq_cst(&deque->top, &top, top + 1)) /* O3: the last item */
         item = NULL;
-    store_relaxed(&deque->bottom, bottom + 1); /* relaxed: empty again; O1 by the fence above */
+    store_release(&deque->bottom, bottom + 1); /* O1; empty again */
     return item;
 }
 
@@ -184,7 +209,12 @@ static inline struct leat__link *leat__deque_take_oldest(struct leat__deque *deq
     return NULL;
 }
 
-/* Thief. Takes the first item; NULL when there is none, or when another was faster (*raced). */
+/* Thief. Around its thefts; where there seems to be nothing it may not be worth the barrier. */
+void leat__deque_raid(struct leat__deque *deque);
+void leat__deque_leave(struct leat__deque *deque);
+
+/* Thief, in a raid. Takes the first item; NULL when there is none, or when another was faster
+ * (*raced). */
 static inline struct leat__link *leat__deque_steal(struct leat__deque *deque, bool *raced)
 {
     uint64_t top = load_acquire(&deque->top); /* after it, so that bottom is not older than top */

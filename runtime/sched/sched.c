@@ -65,8 +65,10 @@ int leat__sched_create(struct leat__sched **ret, const struct leat__sched_option
             goto fail_workers;
         }
         worker->fresh.alone = worker->runq.alone = sched->alone;
-        if (!sched->alone && !sched->relief)
+        if (!sched->alone && !sched->relief) {
             leat__runq_fence(&worker->runq);
+            leat__deque_fence(&worker->fresh);
+        }
         worker->face.index = i;
         worker->face.runtime = options->runtime;
         worker->turns = 4;

@@ -146,11 +146,16 @@ static struct leat__fiber *steal_fresh(struct leat__worker *worker, struct leat_
     struct leat__link *first, *item;
     bool raced;
 
+    if (leat__deque_len(&victim->fresh) == 0)
+        return NULL; /* a hint, which saves the barrier */
+    leat__deque_raid(&victim->fresh);
     do {
         first = leat__deque_steal(&victim->fresh, &raced);
     } while (raced);
-    if (!first)
+    if (!first) {
+        leat__deque_leave(&victim->fresh);
         return NULL;
+    }
     leat__probe_count(&worker->face.probe.steals);
     leat__probe_count(&worker->face.probe.steal_items);
     for (uint64_t i = 0; i < more && i < LEAT__STEAL_MAX; i++) {
@@ -160,6 +165,7 @@ static struct leat__fiber *steal_fresh(struct leat__worker *worker, struct leat_
         leat__keep_fresh(worker, leat__container_of(item, struct leat__fiber, link));
         leat__probe_count(&worker->face.probe.steal_items);
     }
+    leat__deque_leave(&victim->fresh);
     return leat__container_of(first, struct leat__fiber, link);
 }
 

@@ -2,6 +2,7 @@
 /* The deque of new tasks: the newest by tag, the oldest in order, and nothing twice or never. */
 #include "lockfree/deque.h"
 #include "harness/test.h"
+#include "platform/barrier.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -77,9 +78,12 @@ LEAT_TEST(deque, without_thieves_an_outgrown_ring_is_freed_and_the_order_stays)
     free(items);
 }
 
+enum { THIEVES = 3 };
+
 struct raid {
     struct leat__deque *deque;
     LEAT_ATOMIC(bool)  *over;
+    unsigned            rest; /* pauses between two raids */
     unsigned            taken;
 };
 
@@ -99,19 +103,22 @@ static void *raid(void *arg)
     for (;;) {
         bool over = load_acquire(mine->over); /* before the last look; pairs with its release */
 
+        leat__deque_raid(mine->deque);
         while ((link = leat__deque_steal(mine->deque, &raced)) || raced)
             if (link)
                 mine->taken += take(link);
+        leat__deque_leave(mine->deque);
         if (over)
             return NULL;
+        for (unsigned i = 0; i < mine->rest; i++)
+            cpu_relax();
     }
 }
 
 /* The owner works at both ends while thieves work at one; the deque stays near empty, where they
  * meet. */
-LEAT_TEST(deque, every_item_is_taken_once_whoever_races)
+static void race(unsigned thieves, unsigned rest, bool fenced)
 {
-    enum { THIEVES = 3 };
     const unsigned count = (unsigned)(test_rounds(400000, 20000000) / TEST_SLOWDOWN);
     struct leat__deque deque;
     struct item *items = calloc(count, sizeof *items);
@@ -121,8 +128,10 @@ LEAT_TEST(deque, every_item_is_taken_once_whoever_races)
     unsigned taken = 0;
 
     assert_ok(leat__deque_init(&deque));
-    for (int i = 0; i < THIEVES; i++) {
-        raids[i] = (struct raid){ &deque, &over, 0 };
+    if (fenced)
+        leat__deque_fence(&deque);
+    for (unsigned i = 0; i < thieves; i++) {
+        raids[i] = (struct raid){ &deque, &over, rest, 0 };
         assert_ok(pthread_create(&threads[i], NULL, raid, &raids[i]));
     }
     for (unsigned i = 0; i < count; i++) {
@@ -136,7 +145,7 @@ LEAT_TEST(deque, every_item_is_taken_once_whoever_races)
             taken += take(link);
     }
     store_release(&over, true); /* pairs with the acquire in raid */
-    for (int i = 0; i < THIEVES; i++) {
+    for (unsigned i = 0; i < thieves; i++) {
         assert_ok(pthread_join(threads[i], NULL));
         taken += raids[i].taken;
     }
@@ -145,4 +154,21 @@ LEAT_TEST(deque, every_item_is_taken_once_whoever_races)
         assert_eq(load_relaxed(&items[i].taken), 1u); /* relaxed: the threads have ended */
     leat__deque_fini(&deque);
     free(items);
+}
+
+LEAT_TEST(deque, every_item_is_taken_once_whoever_races)
+{
+    if (leat__barrier_prepare())
+        race(THIEVES, 0, false);
+    race(THIEVES, 0, true);
+}
+
+/* Most of the time there is no raid, so that the owner goes without its fence, and it meets one
+ * that begins or ends. */
+LEAT_TEST(deque, every_item_is_taken_once_where_raids_come_and_go)
+{
+    if (!leat__barrier_prepare())
+        test_skip("the kernel has no barrier");
+    race(1, 20, false);
+    race(2, 200, false);
 }

@@ -47,18 +47,34 @@ static void drain(int n)
     leat__deque_fini(&deque);
 }
 
-static void steal(void *arg)
+static void steal_in_raid(void)
 {
     bool raced;
     struct leat__link *link = leat__deque_steal(&deque, &raced);
 
-    (void)arg;
     model_check(!link || !raced);
     if (link)
         item_take(link);
 }
 
+static void steal(void *arg)
+{
+    (void)arg;
+    leat__deque_raid(&deque);
+    steal_in_raid();
+    leat__deque_leave(&deque);
+}
+
 static void steal_twice(void *arg)
+{
+    (void)arg;
+    leat__deque_raid(&deque);
+    steal_in_raid();
+    steal_in_raid();
+    leat__deque_leave(&deque);
+}
+
+static void raid_twice(void *arg)
 {
     steal(arg);
     steal(arg);
@@ -78,6 +94,15 @@ MODEL_DRIVER(deque_owner_and_thief_take_each_item_once, .preemptions = 3)
     reset();
     model_spawn(push_two_take_two, NULL);
     model_spawn(steal_twice, NULL);
+    model_run();
+    drain(2);
+}
+
+MODEL_DRIVER(deque_owner_between_two_raids)
+{
+    reset();
+    model_spawn(push_two_take_two, NULL);
+    model_spawn(raid_twice, NULL);
     model_run();
     drain(2);
 }

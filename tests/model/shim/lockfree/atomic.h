@@ -107,7 +107,11 @@ void model_relax(const struct model_site *);
 #define fence_acquire() model_fence(leat__site(fence_acquire, ""), MODEL_ACQUIRE)
 #define fence_release() model_fence(leat__site(fence_release, ""), MODEL_RELEASE)
 #define fence_seq_cst() model_fence(leat__site(fence_seq_cst, ""), MODEL_SEQ_CST)
+#ifdef MODEL_LIGHT_IS_NONE /* of drivers in which nothing may rely on it */
+#define fence_light() ((void)0)
+#else
 #define fence_light() model_fence(leat__site(fence_light, ""), MODEL_SEQ_CST)
+#endif
 #define cpu_relax() model_relax(leat__site(cpu_relax, ""))
 
 #endif
