@@ -9,6 +9,14 @@
  *   - pointers are borrowed until it returns; one to options may be NULL, for the defaults;
  *   - outputs are untouched on failure.
  *
+ * Macros that name options, as LEAT_SCOPE(scope, .limit = 8), are for C. C++17, which cannot name a
+ * few members, calls the functions beneath them, with NULL or with a struct of its own:
+ *
+ *     leat_scope_options options = {};
+ *     options.size = sizeof options;
+ *     options.limit = 8;
+ *     leat_scope_enter(&scope, &options);
+ *
  * errno is not part of the API. A task may resume on another thread, so leat.h redefines errno
  * through an accessor that compilers cannot cache (LEAT_NO_ERRNO opts out).
  */
