@@ -86,7 +86,8 @@ MODEL_DRIVER(chan_shared_room_goes_to_who_waits_for_it, .weak_preemptions = 1)
 }
 
 /* The sender goes to wait while one receiver makes room and another finds nothing yet. */
-MODEL_DRIVER(chan_shared_sender_waits_beside_two_receivers, .preemptions = 1, .stale = 2)
+MODEL_DRIVER(chan_shared_sender_waits_beside_two_receivers, .preemptions = 2, .weak_preemptions = 1,
+             .stale = 1)
 {
     reset(1, NULL);
     share();
