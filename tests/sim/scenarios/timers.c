@@ -74,7 +74,7 @@ SCENARIO(limits)
 
 /* ---- most of those that are due at one instant have been cancelled from another worker ---- */
 
-#define MANY 300
+#define MANY 500
 #define FEW  3
 
 static struct leat_scope given_up;
@@ -86,7 +86,7 @@ static int sleeps_till_the_moment(void *arg)
 
     leat_sim_expect(err == 0 || (err == -ECANCELED && !arg));
     if (arg) {
-        leat_sim_expect(leat_now() < moment + LEAT_SEC);
+        leat_sim_expect(leat_now() < moment + 50 * LEAT_MSEC);
         awake++;
     }
     return 0;
@@ -99,6 +99,7 @@ static int gives_up(void *arg)
     leat_sim_expect(leat_sleep_until(moment - (leat_time)leat_sim_choose(6) * 32 * LEAT_USEC) ==
                     0);
     leat_scope_cancel(&given_up);
+    leat_sim_compute((leat_time)leat_sim_choose(8) * 64 * LEAT_USEC); /* they end behind this */
     return 0;
 }
 
