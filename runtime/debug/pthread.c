@@ -12,7 +12,9 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define MAX 16 /* more are held, but not known */
 
@@ -77,6 +79,16 @@ typedef int mutex_fn(pthread_mutex_t *mutex);
 typedef int timed_fn(pthread_mutex_t *mutex, const struct timespec *until);
 typedef int clock_fn(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until);
 
+/* A program that is linked statically has no second one of that name. */
+static _Noreturn __attribute__((cold, noinline)) void refuse(void)
+{
+    static const char sentence[] = "leat: a debug build watches pthread mutexes and cannot be "
+                                   "linked with -static: use another build, or leave -static out\n";
+
+    (void)!write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    abort();
+}
+
 /* Whoever comes first, and several may, finds the same. */
 static void *find(LEAT_ATOMIC(void *) *known, const char *name)
 {
@@ -84,6 +96,8 @@ static void *find(LEAT_ATOMIC(void *) *known, const char *name)
 
     if (!fn) {
         fn = dlsym(RTLD_NEXT, name);
+        if (!fn)
+            refuse();
         store_relaxed(known, fn);
     }
     return fn;

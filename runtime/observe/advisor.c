@@ -88,33 +88,16 @@ int leat__advise(struct leat__runtime *runtime, void (*line)(void *arg, const ch
     return 0;
 }
 
-struct output {
-    int fd, err;
-};
-
-static void to_fd(void *arg, const char *line)
-{
-    struct output *output = arg;
-    struct leat__text text = { .fd = output->fd };
-
-    if (output->err)
-        return;
-    leat__text_put(&text, line);
-    leat__text_put(&text, "\n");
-    leat__text_flush(&text);
-    output->err = text.err;
-}
-
 int leat_stack_report(int fd)
 {
     struct leat__runtime *runtime = leat__runtime_current();
-    struct output output = { .fd = fd };
+    struct leat__lines lines = { .fd = fd };
     int err;
 
     if (!runtime)
         return -EPERM;
     if (!runtime->measure)
         return -ENODATA;
-    err = leat__advise(runtime, to_fd, &output);
-    return err ? err : output.err;
+    err = leat__advise(runtime, leat__lines_put, &lines);
+    return err ? err : lines.err;
 }

@@ -87,3 +87,18 @@ const char *leat__text_string(struct leat__text *text)
     text->bytes[text->used] = '\0';
     return text->bytes;
 }
+
+void leat__lines_put(void *arg, const char *line)
+{
+    struct leat__lines *lines = arg;
+    struct leat__text text = { .fd = lines->fd };
+
+    if (lines->fd < 0)
+        lines->err = -EBADF; /* to a text it means that it is only kept */
+    if (lines->err)
+        return;
+    leat__text_put(&text, line);
+    leat__text_put(&text, "\n");
+    leat__text_flush(&text);
+    lines->err = text.err;
+}

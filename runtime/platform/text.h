@@ -31,6 +31,14 @@ void leat__text_name(struct leat__text *text, const char *name);
 
 void leat__text_flush(struct leat__text *text);
 
+/* A descriptor for whole lines: the first error stays, and what comes after it is dropped. */
+struct leat__lines {
+    int fd, err;
+};
+
+/* lines: a struct leat__lines; so it serves where a function for each line is asked for. */
+void leat__lines_put(void *lines, const char *line);
+
 /* For fd -1: what was put so far, as a string that lives as long as `text`. */
 const char *leat__text_string(struct leat__text *text);
 

@@ -5,6 +5,7 @@
 #include "run/report.h"
 #include "lockfree/atomic.h"
 #include "platform/switch.h"
+#include "platform/text.h"
 #include "run/assembly.h"
 #include "sched/sched.h"
 
@@ -14,7 +15,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 struct writer {
     void (*line)(void *arg, const char *text);
@@ -150,25 +150,13 @@ void leat__assembly_report(struct leat__assembly *assembly)
         report_on(assembly, to_log, &assembly->runtime);
 }
 
-struct output {
-    int fd, err;
-};
-
-static void to_fd(void *arg, const char *text)
-{
-    struct output *output = arg;
-
-    if (!output->err && dprintf(output->fd, "%s\n", text) < 0)
-        output->err = -errno;
-}
-
 int leat_start_report(int fd)
 {
     struct leat__runtime *runtime = leat__runtime_current();
-    struct output output = { .fd = fd };
+    struct leat__lines lines = { .fd = fd };
 
     if (!runtime)
         return -EPERM;
-    report_on((const struct leat__assembly *)(void *)runtime, to_fd, &output);
-    return output.err;
+    report_on((const struct leat__assembly *)(void *)runtime, leat__lines_put, &lines);
+    return lines.err;
 }

@@ -96,8 +96,11 @@ LEAT_TEST(stacks, are_reported_by_spawn_site_and_handed_over_ones_do_not_mix)
 static int ask_for_it(void *arg)
 {
     int err = first_shallow_then_deep_then_shallow(NULL);
+    int written = err ? err : leat_stack_report(*(int *)arg);
 
-    return err ? err : leat_stack_report(*(int *)arg);
+    if (!written)
+        expect_err(leat_stack_report(-1), -EBADF);
+    return written;
 }
 
 LEAT_TEST(stacks, are_reported_by_a_call_when_the_runtime_measures)

@@ -61,7 +61,12 @@ for part in leat leat_procs leat_sim; do
 done
 # shellcheck disable=SC2046
 try "${CC:-cc}" app.c -static $(pkg-config --static --cflags --libs leat_procs) -o by_static
-try ./by_static
+if grep -q '^CMAKE_BUILD_TYPE:.*=Debug$' "$BUILD/CMakeCache.txt"; then
+    ./by_static 2> "$work/said" # it says why not
+    try grep -q "linked with -static" "$work/said"
+else
+    try ./by_static
+fi
 if [ -e "$PKG_CONFIG_PATH/../libleat.so" ]; then
     # shellcheck disable=SC2046
     try "${CC:-cc}" app.c $(pkg-config --cflags --libs leat_procs) -o by_shared
