@@ -29,10 +29,10 @@ static leat_time tasks_clock;
 static struct leat__wheel wheel;
 #endif
 
-/* In the body: all are tasks, in scope, or outside of any (NULL). */
 /* Do threads look on before they wait? Once each time, so all is tried from too early on. */
 static bool tasks_watch;
 
+/* In the body: all are tasks, in scope, or outside of any (NULL). */
 static inline void tasks_reset(struct leat__scope *scope)
 {
     memset(selves, 0, sizeof selves);
