@@ -17,12 +17,23 @@ import (
 
 const rounds = 9
 
-var perMs int
-var sink int64
+var perMs uint64
+var sink uint64
 
-func compute(turns int) {
-	for i := 0; i < turns; i++ {
-		atomic.AddInt64(&sink, 0) // not optimised away
+// A chain of multiplications, as in compute.c. What it gives is used, so it is not optimised away.
+//
+//go:noinline
+func turn(turns uint64) uint64 {
+	x := uint64(1)
+	for i := uint64(0); i < turns; i++ {
+		x = x*6364136223846793005 + 1
+	}
+	return x
+}
+
+func compute(turns uint64) {
+	if turn(turns) == 0 {
+		atomic.AddUint64(&sink, 1)
 	}
 }
 
@@ -30,12 +41,12 @@ func calibrate() {
 	best := time.Hour
 	for i := 0; i < 20; i++ {
 		begin := time.Now()
-		compute(100000)
+		compute(500000)
 		if took := time.Since(begin); took < best {
 			best = took
 		}
 	}
-	perMs = int(100000 * float64(time.Millisecond) / float64(best))
+	perMs = uint64(500000 * float64(time.Millisecond) / float64(best))
 }
 
 func spread() float64 {

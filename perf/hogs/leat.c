@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Tasks that compute, and what stands behind them. */
+#include "compute.h"
 #include "helper.h"
 
 #include <leat/leat.h>
@@ -13,36 +14,14 @@
 #define ROUNDS 9
 
 static struct perf_args args;
-static uint64_t         per_ms; /* turns of the loop */
 static volatile int64_t released_ns;
-
-static void compute(uint64_t turns)
-{
-    for (volatile uint64_t i = 0; i < turns; i++)
-        continue;
-}
-
-/* The quickest of some, so that a machine that is busy elsewhere does not shorten the work. */
-static void calibrate(void)
-{
-    int64_t best = INT64_MAX;
-
-    for (int i = 0; i < 20; i++) {
-        int64_t begin = perf_now_ns();
-
-        compute(1000000);
-        if (perf_now_ns() - begin < best)
-            best = perf_now_ns() - begin;
-    }
-    per_ms = 1000000 * (uint64_t)1000000 / (uint64_t)best;
-}
 
 /* ---- hog_spread ---- */
 
 static int compute_1_ms(void *unused)
 {
     (void)unused;
-    compute(per_ms);
+    compute_ms(1);
     return 0;
 }
 
@@ -81,7 +60,7 @@ static int ready_and_compute(void *arg)
     leat_sleep(2 * LEAT_MSEC); /* the other waits, and the other worker sleeps */
     released_ns = perf_now_ns();
     leat_semaphore_release(&pair->semaphore, 1);
-    compute(10 * per_ms);
+    compute_ms(10);
     return 0;
 }
 
@@ -137,7 +116,7 @@ static int hog(void *arg)
 
     server->computing = true;
     for (int i = 0; i < 1000 && !server->answered; i++)
-        compute(per_ms);
+        compute_ms(1);
     return 0;
 }
 
