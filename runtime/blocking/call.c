@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls that the blocking pool is for: each goes to the pool of the runtime that its caller is
  * a task of, as one of its kind. Who is no task blocks nobody but itself, and needs no pool. */
+#include "base/check.h"
 #include "blocking/owned.h"
 #include "blocking/pool.h"
 #include "sched/sched.h"
@@ -35,6 +36,7 @@ static int call(enum leat__blocking_kind kind, int (*fn)(void *arg), void *arg)
 
 int leat_blocking(int (*fn)(void *arg), void *arg)
 {
+    leat__check(fn != NULL, "leat_blocking needs a function: NULL was given in the place of one");
     return call(LEAT__BLOCKING_USER, fn, arg);
 }
 
@@ -55,6 +57,8 @@ static int owned_call(enum leat__blocking_kind kind, int (*fn)(void *value), voi
 int leat_blocking_owned(int (*fn)(void *value), void *value, size_t bytes,
                         void (*drop)(void *value))
 {
+    leat__check(fn != NULL,
+                "leat_blocking_owned needs a function: NULL was given in the place of one");
     return owned_call(LEAT__BLOCKING_USER, fn, value, bytes, drop);
 }
 

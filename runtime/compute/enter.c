@@ -112,6 +112,7 @@ int leat_compute(int (*fn)(void *arg), void *arg)
 {
     struct leat__worker *worker = leat__worker_current();
 
+    leat__check(fn != NULL, "leat_compute needs a function: NULL was given in the place of one");
     if (worker) { /* fn itself, so that reports name it */
         leat__probe_count(&leat__worker_probe(worker)->compute_calls);
         return leat__compute_call(leat__runtime_current()->compute, fn, arg);
@@ -121,6 +122,7 @@ int leat_compute(int (*fn)(void *arg), void *arg)
 
 int leat_compute_in(struct leat_runtime *runtime, int (*fn)(void *arg), void *arg)
 {
+    leat__check(fn != NULL, "leat_compute_in needs a function: NULL was given in the place of one");
     return leat__compute_enter_fn(runtime, run_call, &(struct plain_call){ fn, arg });
 }
 

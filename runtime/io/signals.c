@@ -29,6 +29,7 @@
 
 #include "lockfree/atomic.h"
 #include "reactor/op.h"
+#include "sched/sched.h"
 #include "task/self.h"
 
 #include <errno.h>
@@ -81,8 +82,8 @@ static void note_signal(int number)
 
 static bool is_catchable(int number)
 {
-    static const int refused[] = { SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE,
-                                   SIGILL,  SIGTRAP, SIGSYS,  SIGABRT };
+    static const int refused[] = { SIGKILL, SIGSTOP, SIGSEGV, SIGBUS,  SIGFPE,
+                                   SIGILL,  SIGTRAP, SIGSYS,  SIGABRT, LEAT__WATCH_SIGNAL };
 
     for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
         if (number == refused[i])

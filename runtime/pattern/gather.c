@@ -8,6 +8,7 @@
  * INVARIANTS
  *   I1  Each index is settled exactly once: by its task, or by the loop where it has none.
  *   I2  The counters are relaxed: the join orders them before anybody reads them. */
+#include "base/check.h"
 #include "lockfree/atomic.h"
 #include "pattern/outcome.h"
 
@@ -206,6 +207,8 @@ int leat_gather_items(leat_task_fn *fn, void *items, size_t item_bytes, size_t c
 {
     struct each each = { .options = options ? options : &defaults, .call = call_item };
 
+    leat__check(count == 0 || fn != NULL,
+                "items need a function: NULL was given in the place of one");
     if (bad(each.options))
         return -EINVAL;
     each.fn.item = fn;
@@ -221,6 +224,8 @@ int leat_map_items(leat_map_fn *fn, const void *in, size_t in_bytes, void *out, 
     struct leat_gather_options used = options ? *options : defaults;
     struct each                each = { .options = &used, .call = call_map };
 
+    leat__check(count == 0 || fn != NULL,
+                "items need a function: NULL was given in the place of one");
     if (bad(&used))
         return -EINVAL;
     if (used.window == 0)
@@ -240,6 +245,8 @@ int leat_batch_items(leat_batch_fn *fn, void *items, size_t item_bytes, size_t c
     struct leat_gather_options used = options ? *options : defaults;
     struct each                each = { .options = &used, .call = call_batch };
 
+    leat__check(count == 0 || fn != NULL,
+                "items need a function: NULL was given in the place of one");
     if (bad(&used) || batch == 0)
         return -EINVAL;
     if (used.window == 0)

@@ -42,6 +42,7 @@ int leat_gen_open(struct leat_gen *public, leat_gen_fn *fn, void *arg, size_t by
 {
     struct generator *generator = inside(public);
 
+    leat__check(fn != NULL, "a generator needs a function: NULL was given in the place of one");
     generator->fn = fn;
     generator->arg = arg;
     generator->bytes = bytes;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The first of several. A scope's own race says what won, not who; so the runners decide among
  * themselves, by one compare-and-swap, and the winner cancels the scope. */
+#include "base/check.h"
 #include "lockfree/atomic.h"
 #include "pattern/outcome.h"
 
@@ -51,6 +52,8 @@ static int run_all(struct race *race, size_t count)
     for (size_t i = 0; i < count && err == 0; i++) {
         struct lane lane = { race, i };
 
+        leat__check(race->racers[i].fn != NULL,
+                    "a racer needs a function: NULL was given in the place of one");
         err = race->scope ? leat_spawn_with(race->scope, run_lane, &lane, sizeof lane)
                           : run_lane(&lane);
         /* relaxed: without a scope it is our own; else a hint to start no more */

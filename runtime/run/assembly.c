@@ -2,6 +2,7 @@
 /* See assembly.h. Each part is built from the bottom up and torn down in reverse by its own create
  * and destroy; a part that was not built is NULL, which every destroy takes. */
 #include "run/assembly.h"
+#include "base/check.h"
 #include "blocking/pool.h"
 #include "compute/pool.h"
 #include "observe/advisor.h"
@@ -215,6 +216,7 @@ int leat__assembly_start(struct leat__assembly *assembly, int (*fn)(void *arg), 
 {
     int err;
 
+    leat__check(fn != NULL, "leat_run needs a function: NULL was given in the place of one");
     assembly->fn = fn;
     assembly->arg = arg;
     leat__assembly_report(assembly); /* before any task has something to say */

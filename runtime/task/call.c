@@ -80,6 +80,8 @@ struct leat_runtime *leat_runtime_current(void)
 
 void leat_runtime_hold(struct leat_runtime *handle)
 {
+    leat__check(handle != NULL, "leat_runtime_hold needs a runtime: leat_runtime_current() gives "
+                                "one in a task, and NULL on a thread of none");
     fetch_add_relaxed(&handle->holds, 1); /* relaxed: the caller's own hold keeps it alive */
 }
 
@@ -177,6 +179,9 @@ int leat_call(struct leat_runtime *handle, int (*fn)(void *arg), void *arg)
     struct leat__runtime *here = leat__runtime_current();
     int err = leat__checkpoint(leat__self());
 
+    leat__check(fn != NULL, "leat_call needs a function: NULL was given in the place of one");
+    leat__check(handle != NULL, "leat_call needs a runtime: leat_runtime_current() gives one in a "
+                                "task, and NULL on a thread of none");
     if (err)
         return err;
     if (here && here->handle == handle)

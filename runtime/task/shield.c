@@ -72,6 +72,8 @@ void leat__defer_run(struct leat__defer *defer)
 {
     struct leat_guard guard;
 
+    leat__check(defer->fn != NULL,
+                "LEAT_DEFER needs a function: NULL was given in the place of one");
     leat_guard_enter(&guard, LEAT_DEFER_GRACE);
     defer->fn(defer->ptr);
     leat_guard_leave(&guard);

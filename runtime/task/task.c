@@ -170,6 +170,7 @@ static struct leat__task *make(struct leat__runtime *runtime, leat_task_fn *fn, 
     struct leat__brief *brief;
     struct leat__task *task;
 
+    leat__check(fn != NULL, "a task needs a function: NULL was given in the place of one");
     if (worker && leat__worker_runtime(worker) != runtime)
         worker = NULL; /* another runtime's: its list holds other blocks */
     if (!worker && leat__fork_forked())

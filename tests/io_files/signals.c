@@ -124,7 +124,7 @@ LEAT_TEST(signals, plain_thread_waits_too)
 
 LEAT_TEST(signals, bad_numbers_are_refused)
 {
-    static const int bad[] = { 0, -1, 32, 64, SIGKILL, SIGSTOP, SIGSEGV, SIGFPE };
+    static const int bad[] = { 0, -1, 32, 64, SIGKILL, SIGSTOP, SIGSEGV, SIGFPE, SIGURG };
     struct leat_signals *signals = NULL;
     int nine[9] = { 1, 2, 3, 10, 12, 13, 14, 15, 16 };
 
