@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A chain of multiplications, each of which waits for the one before it: no memory is touched, whose
- * speed would depend on what the core has learned of it. (A counter in memory took 0.6 to 1.8 times
- * its own calibration, from one task to the next.) */
+/* A chain of multiplications, each of which waits for the one before it: no memory is touched,
+ * whose speed would depend on what the core has learned of it. (A counter in memory took 0.6 to 1.8
+ * times its own calibration, from one task to the next.) */
 #include "compute.h"
 
 #include "helper.h"
