@@ -11,6 +11,10 @@
  *   - a release hands out the thread's whole view; a relaxed store that of the last release fence;
  *     a read-modify-write reads the newest message and hands on what that one handed out
  *   - seq_cst fences join a global view both ways; seq_cst accesses the same for their object only
+ *   - a heavy fence (a barrier on all threads) is a seq_cst fence, and takes what light fences left
+ *     before it; a light one leaves what the thread knows and takes what heavy ones left, so that
+ *     it orders the two threads as a seq_cst fence would, but not light against light, nor against
+ *     plain seq_cst fences (Goldblatt, "Asymmetric fences", P1202, 2018)
  * In sc mode loads take the newest message, and views serve to find races on plain data.
  *
  * What C11 allows and this does not produce: a store that is ordered before another's earlier
@@ -67,7 +71,7 @@ static struct {
 } hash[HASH_SLOTS];
 static unsigned long stamp;
 static struct knowledge threads[THREADS_MAX];
-static struct view seq_cst;
+static struct view seq_cst, light, heavy; /* what fences of the three kinds left */
 static int self_number; /* who acts: set by enter() */
 
 /* ---- views ---- */
@@ -88,6 +92,8 @@ void memory_reset(void)
     stamp++;
     memset(threads, 0, sizeof threads);
     memset(&seq_cst, 0, sizeof seq_cst);
+    memset(&light, 0, sizeof light);
+    memset(&heavy, 0, sizeof heavy);
 }
 
 void memory_fork(int parent, int child)
@@ -377,6 +383,29 @@ void model_fence(const struct model_site *site, enum model_order order)
     if (releases(order))
         self->released = self->now;
     search_trace(site->file, site->line, site->text, "%s", "");
+}
+
+void model_fence_light(const struct model_site *site)
+{
+    struct knowledge *self;
+
+    threads_point();
+    self = enter();
+    join(&self->now, &heavy);
+    join(&self->acquired, &heavy);
+    join(&light, &self->acquired); /* a fence that pairs is an acquire too */
+    search_trace(site->file, site->line, site->text, "%s", "");
+}
+
+void model_fence_heavy(const struct model_site *site)
+{
+    struct knowledge *self;
+
+    model_fence(site, MODEL_SEQ_CST);
+    self = &threads[self_number];
+    join(&self->now, &light);
+    join(&self->acquired, &light);
+    self->released = heavy = seq_cst = self->now;
 }
 
 void model_forget(const void *p, size_t bytes)

@@ -98,6 +98,17 @@ MODEL_DRIVER(deque_owner_and_thief_take_each_item_once, .preemptions = 3)
     drain(2);
 }
 
+/* Where the kernel has no barrier the owner pays a fence of its own. */
+MODEL_DRIVER(deque_fenced_owner_and_thief_take_each_item_once, .preemptions = 3)
+{
+    reset();
+    leat__deque_fence(&deque);
+    model_spawn(push_two_take_two, NULL);
+    model_spawn(steal_twice, NULL);
+    model_run();
+    drain(2);
+}
+
 MODEL_DRIVER(deque_owner_between_two_raids)
 {
     reset();

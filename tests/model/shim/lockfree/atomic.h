@@ -26,6 +26,8 @@ uint64_t model_rmw(const struct model_site *, void *, size_t, enum model_rmw, ui
 bool model_cas(const struct model_site *, void *, size_t, uint64_t *seen, uint64_t value,
                enum model_order, bool weak);
 void model_fence(const struct model_site *, enum model_order);
+void model_fence_light(const struct model_site *);
+void model_fence_heavy(const struct model_site *);
 void model_relax(const struct model_site *);
 
 #define LEAT_ATOMIC(T) __typeof__(T)
@@ -107,11 +109,7 @@ void model_relax(const struct model_site *);
 #define fence_acquire() model_fence(leat__site(fence_acquire, ""), MODEL_ACQUIRE)
 #define fence_release() model_fence(leat__site(fence_release, ""), MODEL_RELEASE)
 #define fence_seq_cst() model_fence(leat__site(fence_seq_cst, ""), MODEL_SEQ_CST)
-#ifdef MODEL_LIGHT_IS_NONE /* of drivers in which nothing may rely on it */
-#define fence_light() ((void)0)
-#else
-#define fence_light() model_fence(leat__site(fence_light, ""), MODEL_SEQ_CST)
-#endif
+#define fence_light() model_fence_light(leat__site(fence_light, ""))
 #define cpu_relax() model_relax(leat__site(cpu_relax, ""))
 
 #endif

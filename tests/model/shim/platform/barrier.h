@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* barrier.h as the model checker sees it: both halves of the pair are fences. (A barrier on all
- * threads is more than that: it may order other threads at any instant. What holds with fences
- * holds with it.) */
+/* barrier.h as the model checker sees it: the dear half of a pair of fences. (A barrier on all
+ * threads is more than that: it orders other threads at any instant, with or without a light fence.
+ * What holds with the pair holds with it.) */
 #ifndef LEAT_PLATFORM_BARRIER_H
 #define LEAT_PLATFORM_BARRIER_H
 
@@ -9,7 +9,7 @@
 
 static inline void leat__barrier_all(void)
 {
-    fence_seq_cst();
+    model_fence_heavy(leat__site(barrier_all, ""));
 }
 
 #endif

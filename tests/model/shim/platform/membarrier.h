@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* membarrier.h as the model checker sees it: two fences. */
+/* membarrier.h as the model checker sees it: a pair of fences. */
 #ifndef LEAT_PLATFORM_MEMBARRIER_H
 #define LEAT_PLATFORM_MEMBARRIER_H
 
@@ -12,12 +12,12 @@ static inline bool leat__fence_usable(void)
 
 static inline void leat__fence_light(void)
 {
-    fence_seq_cst();
+    fence_light();
 }
 
 static inline void leat__fence_heavy(void)
 {
-    fence_seq_cst();
+    model_fence_heavy(leat__site(fence_heavy, ""));
 }
 
 #endif
