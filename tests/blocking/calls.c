@@ -2,7 +2,6 @@
 /* leat_blocking as tasks see it: results, overlap, cancels and deadlines. */
 #include "harness/test.h"
 #include "lockfree/atomic.h"
-#include "platform/clock.h"
 
 #include <leat/pool.h>
 #include <leat/runtime.h>
@@ -11,14 +10,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
-
-static void doze(leat_time length)
-{
-    struct timespec ts = leat__clock_timespec(length);
-
-    nanosleep(&ts, NULL);
-}
 
 struct gate {
     LEAT_ATOMIC(int) entered, open, left;
@@ -30,7 +21,7 @@ static int pass_gate(void *arg)
 
     fetch_add_acq_rel(&gate->entered, 1);
     while (!load_acquire(&gate->open))
-        doze(LEAT_MSEC / 4);
+        test_doze(LEAT_MSEC / 4);
     fetch_add_acq_rel(&gate->left, 1);
     return 7;
 }
@@ -148,7 +139,7 @@ LEAT_TEST_TASK(blocking, cancelled_caller_makes_no_call)
 
 static int doze_and_tell(void *arg)
 {
-    doze(30 * LEAT_MSEC * TEST_SLOWDOWN);
+    test_doze(30 * LEAT_MSEC * TEST_SLOWDOWN);
     *(bool *)arg = true;
     return 7;
 }
@@ -174,7 +165,7 @@ static int await_cancel(void *arg)
 
     (void)arg;
     while ((err = leat_cancelled()) == 0)
-        doze(LEAT_MSEC / 4);
+        test_doze(LEAT_MSEC / 4);
     return err;
 }
 

@@ -3,7 +3,6 @@
 #include "blocking/pool.h"
 #include "harness/test.h"
 #include "lockfree/atomic.h"
-#include "platform/clock.h"
 
 #include <leat/leat.h>
 
@@ -12,14 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-static void doze(leat_time length)
-{
-    struct timespec ts = leat__clock_timespec(length);
-
-    nanosleep(&ts, NULL);
-}
 
 struct gate {
     LEAT_ATOMIC(int) entered, open, dropped;
@@ -37,7 +28,7 @@ static int ask(void *value)
 
     fetch_add_acq_rel(&question->gate->entered, 1);
     while (!load_acquire(&question->gate->open))
-        doze(LEAT_MSEC / 4);
+        test_doze(LEAT_MSEC / 4);
     question->answer = question->memory[0] + 1;
     return 7;
 }
@@ -179,7 +170,7 @@ LEAT_TEST_TASK(blocking_owned, cancels_at_any_moment_drop_each_value_once)
         (void)leat_scope_join(&scope);
     }
     await(&gate.dropped, rounds * 8);
-    doze(2 * LEAT_MSEC);
+    test_doze(2 * LEAT_MSEC);
     expect_eq(load_acquire(&gate.dropped), rounds * 8);
 }
 
@@ -201,8 +192,8 @@ LEAT_TEST(blocking_owned, end_of_the_runtime_waits_for_abandoned_calls_up_to_its
     expect_ge(leat_now() - begin, 50 * LEAT_MSEC);
     store_release(&gate.open, 1); /* the thread ends when it likes, and frees all */
     while (load_acquire(&gate.dropped) < asked)
-        doze(LEAT_MSEC);
-    doze(50 * LEAT_MSEC * TEST_SLOWDOWN); /* so that it is gone before leaks are looked for */
+        test_doze(LEAT_MSEC);
+    test_doze(50 * LEAT_MSEC * TEST_SLOWDOWN); /* so that it is gone before leaks are looked for */
 }
 
 /* ---- quotas ---- */
@@ -213,7 +204,7 @@ static int pass_gate(void *arg)
 
     fetch_add_acq_rel(&gate->entered, 1);
     while (!load_acquire(&gate->open))
-        doze(LEAT_MSEC / 4);
+        test_doze(LEAT_MSEC / 4);
     return 0;
 }
 

@@ -2,101 +2,41 @@
 /* The blocking pool from inside: growing, shrinking, failing to start threads, stopping. Its
  * callers are plain threads here, which wait by the same protocol as tasks. */
 #include "blocking/pool.h"
-#include "harness/test.h"
-#include "lockfree/atomic.h"
+#include "harness/pool.h"
 #include "platform/clock.h"
-#include "platform/thread.h"
-#include "task/runtime.h"
 
 #include <leat/task.h>
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-#define CALLERS_MAX 8
-
-static void doze(leat_time length)
+static int call_pool(void *pool, int (*fn)(void *arg), void *arg)
 {
-    struct timespec ts = leat__clock_timespec(length);
-
-    nanosleep(&ts, NULL);
+    return leat__blocking_call(pool, fn, arg);
 }
 
-struct fixture {
-    struct leat__runtime   runtime;
-    struct leat__blocking *pool;
-    LEAT_ATOMIC(int) entered, open;
-
-    struct caller {
-        struct fixture *fixture;
-        pthread_t       thread;
-        LEAT_ATOMIC(int) id;
-        int             result;
-    } caller[CALLERS_MAX];
-    int callers;
-};
-
-static void set_up(struct fixture *fixture, unsigned threads_max)
+static void stop_pool(void *pool)
 {
-    *fixture = (struct fixture){ .callers = 0 };
-    expect_ok(leat__blocking_create(&fixture->pool, &fixture->runtime, threads_max, NULL));
+    leat__blocking_stop(pool, 0);
 }
 
-static void tear_down(struct fixture *fixture)
+static void set_up(struct pool_fixture *fixture, unsigned threads_max)
 {
-    leat__blocking_stop(fixture->pool, 0);
+    struct leat__blocking *pool = NULL;
+
+    *fixture = (struct pool_fixture){ .call = call_pool, .stop = stop_pool };
+    expect_ok(leat__blocking_create(&pool, &fixture->runtime, threads_max, NULL));
+    fixture->pool = pool;
+}
+
+static void tear_down(struct pool_fixture *fixture)
+{
+    stop_pool(fixture->pool);
     leat__blocking_destroy(fixture->pool);
 }
 
-static int pass_gate(void *arg)
-{
-    struct fixture *fixture = arg;
-
-    fetch_add_acq_rel(&fixture->entered, 1);
-    while (!load_acquire(&fixture->open))
-        doze(LEAT_MSEC / 4);
-    return 7;
-}
-
-static void *run_caller(void *arg)
-{
-    struct caller *caller = arg;
-
-    store_release(&caller->id, leat__thread_id());
-    caller->result = leat__blocking_call(caller->fixture->pool, pass_gate, caller->fixture);
-    return NULL;
-}
-
-static void call(struct fixture *fixture, int count)
-{
-    while (count-- > 0) {
-        struct caller *caller = &fixture->caller[fixture->callers++];
-
-        caller->fixture = fixture;
-        expect_eq(pthread_create(&caller->thread, NULL, run_caller, caller), 0);
-    }
-}
-
-/* Each call has returned `result`. */
-static void join_callers(struct fixture *fixture, int result)
-{
-    for (int i = 0; i < fixture->callers; i++) {
-        expect_eq(pthread_join(fixture->caller[i].thread, NULL), 0);
-        expect_err(fixture->caller[i].result, result);
-    }
-    fixture->callers = 0;
-}
-
-static void await_entered(struct fixture *fixture, int count)
-{
-    while (load_acquire(&fixture->entered) < count)
-        doze(LEAT_MSEC / 4);
-}
-
-static void await_threads(struct fixture *fixture, unsigned want_threads, unsigned want_idle)
+static void await_threads(struct pool_fixture *fixture, unsigned want_threads, unsigned want_idle)
 {
     unsigned threads, idle;
 
@@ -104,26 +44,13 @@ static void await_threads(struct fixture *fixture, unsigned want_threads, unsign
         leat__blocking_count(fixture->pool, &threads, &idle);
         if (threads == want_threads && idle == want_idle)
             return;
-        doze(LEAT_MSEC / 4);
+        test_doze(LEAT_MSEC / 4);
     }
-}
-
-static void await_asleep(LEAT_ATOMIC(int) *id)
-{
-    while (load_acquire(id) == 0)
-        doze(LEAT_MSEC / 4);
-    test_await_asleep(load_acquire(id));
-}
-
-static int nothing(void *arg)
-{
-    (void)arg;
-    return 0;
 }
 
 LEAT_TEST(blocking_pool, unused_pool_starts_no_thread)
 {
-    struct fixture fixture;
+    struct pool_fixture fixture;
     unsigned threads, idle;
 
     set_up(&fixture, 4);
@@ -134,11 +61,11 @@ LEAT_TEST(blocking_pool, unused_pool_starts_no_thread)
 
 LEAT_TEST(blocking_pool, calls_in_turn_share_one_thread)
 {
-    struct fixture fixture;
+    struct pool_fixture fixture;
 
     set_up(&fixture, 4);
     for (int i = 0; i < 100; i++) {
-        expect_ok(leat__blocking_call(fixture.pool, nothing, NULL));
+        expect_ok(leat__blocking_call(fixture.pool, pool_nothing, NULL));
         await_threads(&fixture, 1, 1);
     }
     tear_down(&fixture);
@@ -146,20 +73,20 @@ LEAT_TEST(blocking_pool, calls_in_turn_share_one_thread)
 
 LEAT_TEST(blocking_pool, grows_to_its_limit_and_shrinks_to_nothing)
 {
-    struct fixture fixture;
+    struct pool_fixture fixture;
 
     set_up(&fixture, 5); /* of which a program's calls get three */
     leat__blocking_tune(fixture.pool, 20 * LEAT_MSEC, leat__thread_start);
-    call(&fixture, 5);
-    await_entered(&fixture, 3);
-    doze(5 * LEAT_MSEC);
+    pool_call(&fixture, 5);
+    pool_await_entered(&fixture, 3);
+    test_doze(5 * LEAT_MSEC);
     expect_eq(load_relaxed(&fixture.entered), 3);
     await_threads(&fixture, 3, 0);
     store_release(&fixture.open, 1);
-    join_callers(&fixture, 7);
+    pool_join_callers(&fixture, POOL_PASSED);
     await_threads(&fixture, 0, 0);
     /* and grows again */
-    expect_ok(leat__blocking_call(fixture.pool, nothing, NULL));
+    expect_ok(leat__blocking_call(fixture.pool, pool_nothing, NULL));
     tear_down(&fixture);
 }
 
@@ -187,126 +114,80 @@ static int note_id(void *arg)
 
 LEAT_TEST(blocking_pool, idle_thread_does_not_wake)
 {
-    struct fixture fixture;
+    struct pool_fixture fixture;
     int id = 0;
     long before;
 
     set_up(&fixture, 4);
     expect_ok(leat__blocking_call(fixture.pool, note_id, &id));
     await_threads(&fixture, 1, 1);
-    doze(20 * LEAT_MSEC);
+    test_doze(20 * LEAT_MSEC);
     before = switches_of(id);
-    doze(300 * LEAT_MSEC);
+    test_doze(300 * LEAT_MSEC);
     expect_eq(switches_of(id), before);
     tear_down(&fixture);
 }
 
 LEAT_TEST(blocking_pool, queued_call_is_taken_back_at_the_deadline)
 {
-    struct fixture fixture;
+    struct pool_fixture fixture;
 
     set_up(&fixture, 1);
-    call(&fixture, 1);
-    await_entered(&fixture, 1);
+    pool_call(&fixture, 1);
+    pool_await_entered(&fixture, 1);
     {
         LEAT_LIMIT(10 * LEAT_MSEC);
-        expect_err(leat__blocking_call(fixture.pool, pass_gate, &fixture), -ETIMEDOUT);
+        expect_err(leat__blocking_call(fixture.pool, pool_pass_gate, &fixture), -ETIMEDOUT);
     }
     expect_eq(load_relaxed(&fixture.entered), 1);
     store_release(&fixture.open, 1);
-    join_callers(&fixture, 7);
+    pool_join_callers(&fixture, POOL_PASSED);
     tear_down(&fixture);
 }
 
 /* ---- starts that fail ---- */
 
-static LEAT_ATOMIC(int) starts_left; /* until they fail */
-static LEAT_ATOMIC(int) starts_failed;
-
-static int start_some(struct leat__thread *thread, const struct leat__thread_options *options,
-                      void (*fn)(void *arg), void *arg)
-{
-    if (fetch_sub_relaxed(&starts_left, 1) > 0)
-        return leat__thread_start(thread, options, fn, arg);
-    doze(20 * LEAT_MSEC); /* time for others to rely on this one */
-    fetch_add_relaxed(&starts_failed, 1);
-    return -EAGAIN;
-}
-
 LEAT_TEST(blocking_pool, without_any_thread_calls_are_refused)
 {
-    struct fixture fixture;
+    struct pool_fixture fixture;
 
     set_up(&fixture, 4);
-    leat__blocking_tune(fixture.pool, LEAT_SEC, start_some);
-    store_relaxed(&starts_left, 0);
-    call(&fixture, 6); /* some of them queue up behind a start that will fail */
-    join_callers(&fixture, -EAGAIN);
+    leat__blocking_tune(fixture.pool, LEAT_SEC, pool_start_some);
+    pool_starts_left(0);
+    pool_call(&fixture, 6); /* some of them queue up behind a start that will fail */
+    pool_join_callers(&fixture, -EAGAIN);
     expect_eq(load_relaxed(&fixture.entered), 0);
-    expect_gt(load_relaxed(&starts_failed), 0);
-    store_relaxed(&starts_left, 1);
-    expect_ok(leat__blocking_call(fixture.pool, nothing, NULL));
+    expect_gt(pool_starts_failed(), 0);
+    pool_starts_left(1);
+    expect_ok(leat__blocking_call(fixture.pool, pool_nothing, NULL));
     tear_down(&fixture);
 }
 
 LEAT_TEST(blocking_pool, with_too_few_threads_calls_wait_for_those_there_are)
 {
-    struct fixture fixture;
+    struct pool_fixture fixture;
 
     set_up(&fixture, 4);
-    leat__blocking_tune(fixture.pool, LEAT_SEC, start_some);
-    store_relaxed(&starts_left, 1);
-    call(&fixture, 6);
-    await_entered(&fixture, 1);
-    doze(50 * LEAT_MSEC);
+    leat__blocking_tune(fixture.pool, LEAT_SEC, pool_start_some);
+    pool_starts_left(1);
+    pool_call(&fixture, 6);
+    pool_await_entered(&fixture, 1);
+    test_doze(50 * LEAT_MSEC);
     expect_eq(load_relaxed(&fixture.entered), 1);
     store_release(&fixture.open, 1);
-    join_callers(&fixture, 7);
+    pool_join_callers(&fixture, POOL_PASSED);
     expect_eq(load_relaxed(&fixture.entered), 6);
     tear_down(&fixture);
 }
 
 /* ---- stopping ---- */
 
-/* Each caller's call has begun, or is queued. */
-static void await_queued(struct fixture *fixture)
-{
-    for (int i = 0; i < fixture->callers; i++)
-        await_asleep(&fixture->caller[i].id);
-}
-
-struct stopper {
-    struct leat__blocking *pool;
-    LEAT_ATOMIC(int) id;
-};
-
-static void *run_stop(void *arg)
-{
-    struct stopper *stopper = arg;
-
-    store_release(&stopper->id, leat__thread_id());
-    leat__blocking_stop(stopper->pool, 0);
-    return NULL;
-}
-
 LEAT_TEST(blocking_pool, stop_finishes_running_and_queued_calls)
 {
-    struct fixture fixture;
-    struct stopper stopper = { .id = 0 };
-    pthread_t thread;
+    struct pool_fixture fixture;
 
     set_up(&fixture, 1);
-    call(&fixture, 4);
-    await_entered(&fixture, 1);
-    await_queued(&fixture);
-    stopper.pool = fixture.pool;
-    expect_eq(pthread_create(&thread, NULL, run_stop, &stopper), 0);
-    await_asleep(&stopper.id);
-    expect_err(leat__blocking_call(fixture.pool, nothing, NULL), -EPIPE);
-    store_release(&fixture.open, 1);
-    expect_eq(pthread_join(thread, NULL), 0);
-    join_callers(&fixture, 7);
-    expect_eq(load_relaxed(&fixture.entered), 4);
+    pool_stop_beside_callers(&fixture);
     leat__blocking_destroy(fixture.pool);
 }
 
@@ -314,7 +195,7 @@ static char logged[256];
 
 static void note_line(void *arg, enum leat_log_level level, const char *line)
 {
-    struct fixture *fixture = arg;
+    struct pool_fixture *fixture = arg;
 
     expect_eq((int)level, (int)LEAT_LOG_WARN);
     snprintf(logged, sizeof logged, "%s", line);
@@ -323,19 +204,19 @@ static void note_line(void *arg, enum leat_log_level level, const char *line)
 
 LEAT_TEST(blocking_pool, stop_names_the_call_that_holds_it_up)
 {
-    struct fixture fixture;
+    struct pool_fixture fixture;
     leat_time begin;
 
     set_up(&fixture, 2);
     fixture.runtime.log = note_line;
     fixture.runtime.log_arg = &fixture;
     fixture.runtime.log_level = LEAT_LOG_WARN;
-    call(&fixture, 1);
-    await_entered(&fixture, 1);
+    pool_call(&fixture, 1);
+    pool_await_entered(&fixture, 1);
     begin = leat__clock_now();
     tear_down(&fixture);
     expect_ge(leat__clock_now() - begin, LEAT_SEC);
-    join_callers(&fixture, 7);
-    expect_contains(logged, "a blocking call of pass_gate");
+    pool_join_callers(&fixture, POOL_PASSED);
+    expect_contains(logged, "a blocking call of pool_pass_gate");
     expect_contains(logged, "held up the shutdown for 1 s");
 }

@@ -3,7 +3,6 @@
  * sorts, blocking calls, owned ones and process jobs under way, from tasks, scopes in scopes and a
  * plain thread. Each call is accounted for once, and nothing is left. */
 #include "base/random.h"
-#include "fault/left.h"
 #include "harness/test.h"
 
 #include <leat/leat.h>
@@ -361,12 +360,12 @@ static bool shut_down(uint64_t seed)
 LEAT_TEST(R18, pools_at_any_instant_end_every_call_once)
 {
     size_t rounds = test_rounds(200, 5000), done = 0;
-    int threads = left_threads();
+    int threads = test_count_threads();
     uint64_t seed = test_seed();
 
     for (; done < rounds && shut_down(seed + done); done++)
         ;
     if (TEST_SLOWDOWN == 1) /* sanitizers keep threads of their own */
-        expect_eq(left_threads(), threads);
+        expect_eq(test_count_threads(), threads);
     printf("R18 pools shutdowns=%zu fail=%d\n", done, test_failed());
 }

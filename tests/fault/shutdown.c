@@ -4,7 +4,6 @@
  * spawned has run to its end, and no descriptor, thread or byte is left. */
 #include "harness/test.h"
 #include "base/random.h"
-#include "fault/left.h"
 
 #include <leat/leat.h>
 
@@ -59,10 +58,9 @@ static int sleep_for_ever(void *arg)
 
 static int block_in_the_kernel(void *arg)
 {
-    struct timespec time = { .tv_nsec = 300000 };
     struct plant *plant = arg;
 
-    nanosleep(&time, NULL);
+    test_doze(300 * LEAT_USEC);
     atomic_fetch_add(&plant->calls, 1);
     return 0;
 }
@@ -220,12 +218,12 @@ LEAT_TEST(R18, shutdown_at_any_instant_ends_every_task_and_leaves_nothing)
     int threads;
 
     (void)mallopt(M_ARENA_MAX, 1); /* so that all there is is counted */
-    threads = left_threads();
+    threads = test_count_threads();
     for (; done < rounds && shut_down(seed + done); done++)
         if (done == rounds / 2)
             bytes = mallinfo2().uordblks;
     if (TEST_SLOWDOWN == 1) { /* sanitizers keep threads and memory of their own, and count leaks */
-        expect_eq(left_threads(), threads);
+        expect_eq(test_count_threads(), threads);
         /* The C library's caches fill up for a while; over many rounds nothing may grow. */
         expect_lt((long long)mallinfo2().uordblks - (long long)bytes,
                   rounds >= 1000 ? 8192 : 65536);

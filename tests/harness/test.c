@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "harness/internal.h"
 
@@ -97,6 +98,25 @@ size_t test_rounds(size_t ci, size_t release)
     return rounds;
 }
 
+int test_count_threads(void)
+{
+    char line[256];
+    int threads = -1;
+    FILE *file = fopen("/proc/self/status", "r");
+
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, "Threads:", 8) == 0)
+            threads = atoi(line + 8);
+    if (file)
+        fclose(file);
+    return threads;
+}
+
+void test_doze(int64_t ns)
+{
+    nanosleep(&(struct timespec){ .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 }, NULL);
+}
+
 void test_await_asleep(int thread_id)
 {
     char path[64], state = 'R';
@@ -109,7 +129,7 @@ void test_await_asleep(int thread_id)
             state = 'X';
         if (file)
             fclose(file);
-        nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
+        test_doze(1000000);
     }
 }
 

@@ -216,6 +216,12 @@ uint64_t test_seed(void);
 /* The number of open descriptors, or -1 without /proc. */
 int test_count_fds(void);
 
+/* Threads of this process, or -1 without /proc. */
+int test_count_threads(void);
+
+/* The calling thread, and with it its worker, sleeps. */
+void test_doze(int64_t ns);
+
 /* Wait until a thread of this process (gettid) sleeps in the kernel, or is gone. */
 void test_await_asleep(int thread_id);
 

@@ -141,20 +141,6 @@ LEAT_TEST(run, the_start_report_comes_only_when_asked_for)
     expect_contains(lines.all, "limit max_map_count: ");
 }
 
-static int threads_of_this_process(void)
-{
-    char line[256];
-    int threads = -1;
-    FILE *file = fopen("/proc/self/status", "r");
-
-    while (file && fgets(line, sizeof line, file))
-        if (strncmp(line, "Threads:", 8) == 0)
-            threads = atoi(line + 8);
-    if (file)
-        fclose(file);
-    return threads;
-}
-
 static int compute_nothing(void *arg)
 {
     (void)arg;
@@ -174,13 +160,13 @@ static int use_everything(void *arg)
 
 LEAT_TEST(run, a_hundred_runs_leave_no_thread_and_no_descriptor)
 {
-    int threads = threads_of_this_process(), fds = test_count_fds();
+    int threads = test_count_threads(), fds = test_count_fds();
 
     for (int i = 0; i < 100 / TEST_SLOWDOWN; i++)
         expect_ok(leat_run(use_everything, NULL, LEAT_OPTIONS(.workers = 1 + (unsigned)i % 3)));
     expect_eq(test_count_fds(), fds);
     if (TEST_SLOWDOWN == 1) /* TSan keeps one of its own */
-        expect_eq(threads_of_this_process(), threads);
+        expect_eq(test_count_threads(), threads);
 }
 
 static void *run_one(void *arg)

@@ -56,8 +56,7 @@ SCENARIO(all_are_waited_for)
                 leat_subscribe(&subscribers[i], broadcast);
                 leat_sim_expect(leat_spawn(&scope, reads_and_leaves, (void *)i) == 0);
             }
-            for (uint32_t i = 0; i < senders; i++)
-                leat_sim_expect(leat_spawn(&scope, sends, NULL) == 0);
+            spawn_many(&scope, senders, sends, NULL);
             leat_sim_expect(leat_scope_join(&scope) == 0);
         }
         leat_broadcast_destroy(broadcast);
@@ -91,8 +90,7 @@ SCENARIO(closes_on_broadcasts)
         {
             LEAT_SCOPE(scope);
 
-            for (uint32_t i = 0; i < senders; i++)
-                leat_sim_expect(leat_spawn(&scope, sends_until_closed, NULL) == 0);
+            spawn_many(&scope, senders, sends_until_closed, NULL);
             hesitate();
             if (leat_sim_choose(2))
                 dwell();
@@ -131,8 +129,7 @@ SCENARIO(watches_for_values)
         {
             LEAT_SCOPE(scope);
 
-            for (uint32_t i = 1 + leat_sim_choose(3); i > 0; i--)
-                leat_sim_expect(leat_spawn(&scope, sees_the_last, (void *)(uintptr_t)last) == 0);
+            spawn_many(&scope, 1 + leat_sim_choose(3), sees_the_last, (void *)(uintptr_t)last);
             for (number = 1; number <= last; number++) {
                 hesitate();
                 leat_sim_expect(leat_watch_set(watch, &number) == 0);

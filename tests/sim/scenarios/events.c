@@ -139,8 +139,7 @@ SCENARIO(barriers)
     passed = leaders = 0;
     leat_barrier_init(&barrier, parties);
     LEAT_SCOPE(scope);
-    for (uint32_t i = 0; i < parties; i++)
-        leat_sim_expect(leat_spawn(&scope, arrives, NULL) == 0);
+    spawn_many(&scope, parties, arrives, NULL);
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(leaders == rounds && passed == rounds * parties);
 }

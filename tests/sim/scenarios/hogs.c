@@ -99,10 +99,8 @@ SCENARIO_OF(work_behind_a_hog, .seeds = 200,
     longest = 0;
     until = leat_now() + HOG_NS;
     LEAT_SCOPE(scope);
-    for (uint32_t i = leat_sim_choose(4); i > 0; i--)
-        leat_sim_expect(leat_spawn(&scope, idles, NULL) == 0);
-    for (uint32_t i = leat_sim_choose(4); i > 0; i--)
-        leat_sim_expect(leat_spawn(&scope, short_turns, NULL) == 0);
+    spawn_many(&scope, leat_sim_choose(4), idles, NULL);
+    spawn_many(&scope, leat_sim_choose(4), short_turns, NULL);
     leat_sim_expect(leat_spawn(&scope, queues_and_hogs, (void *)(uintptr_t)count) == 0);
     if (leat_sim_choose(2))
         (void)leat_sleep((leat_time)leat_sim_choose(1000) * LEAT_USEC);
@@ -220,8 +218,7 @@ static void call_behind_a_hog(uint32_t computing)
     longest = 0;
     memset(&call, 0, sizeof call);
     meeting = leat_now() + 100 * LEAT_MSEC;
-    for (uint32_t i = 0; i < computing; i++)
-        leat_sim_expect(leat_spawn(&scope, comes_to_the_meeting, &meeting) == 0);
+    spawn_many(&scope, computing, comes_to_the_meeting, &meeting);
     leat_sim_expect(leat_spawn(&scope, answers_a_call, NULL) == 0);
     leat_sim_expect(leat_sleep(10 * LEAT_MSEC) == 0);
     leat_sim_expect(leat_spawn(&scope, calls_and_hogs, NULL) == 0);
@@ -272,8 +269,7 @@ SCENARIO_OF(a_hog_among_busy_workers, .seeds = 100, .with = "strategy=0,interval
     ended = 0;
     longest = 0;
     until = leat_now() + 2 * HOG_NS;
-    for (uint32_t i = 3 * worker_count(); i > 0; i--)
-        leat_sim_expect(leat_spawn(&scope, gives_way, NULL) == 0);
+    spawn_many(&scope, 3 * worker_count(), gives_way, NULL);
     leat_sim_expect(leat_sleep((leat_time)leat_sim_choose(20) * LEAT_MSEC) == 0);
     leat_sim_expect(leat_spawn(&scope, queues_normal_and_hogs, (void *)(uintptr_t)count) == 0);
     leat_sim_expect(leat_scope_join(&scope) == 0);

@@ -194,8 +194,7 @@ SCENARIO(cancels_that_come_too_late)
         LEAT_SCOPE(scope);
 
         leat_sim_expect(leat_spawn_handle(&scope, &task, is_cancelled, NULL, NULL) == 0);
-        for (int k = 0; k < 3; k++)
-            leat_sim_expect(leat_spawn(&scope, lives_where_it_was, NULL) == 0);
+        spawn_many(&scope, 3, lives_where_it_was, NULL);
         let_others_step();
         if (leat_sim_choose(2))
             (void)leat_sleep((leat_time)leat_sim_choose(20) * LEAT_USEC);

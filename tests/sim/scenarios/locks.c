@@ -79,8 +79,7 @@ SCENARIO(mutexes_in_memory_that_goes)
         for (uint32_t i = 0; i < BOXES; i++) {
             uint32_t users = boxes[i].users = 2 + leat_sim_choose(3);
 
-            for (uint32_t j = 0; j < users; j++)
-                leat_sim_expect(leat_spawn(&scope, leaves, &boxes[i]) == 0);
+            spawn_many(&scope, users, leaves, &boxes[i]);
         }
         leat_sim_expect(leat_scope_join(&scope) == 0);
     }
@@ -157,8 +156,7 @@ SCENARIO(conditions_with_limits)
     {
         LEAT_SCOPE(scope);
 
-        for (uint32_t i = 0; i < queue.wanted; i++)
-            leat_sim_expect(leat_spawn(&scope, takes_one, NULL) == 0);
+        spawn_many(&scope, queue.wanted, takes_one, NULL);
         leat_sim_expect(leat_spawn(&scope, puts_one, NULL) == 0);
         leat_sim_expect(leat_scope_join(&scope) == 0);
     }
@@ -204,8 +202,7 @@ SCENARIO(once)
     inside = calls = 0;
     failures_left = leat_sim_choose(3);
     LEAT_SCOPE(scope);
-    for (uint32_t i = 0; i < 1 + leat_sim_size() / 4; i++)
-        leat_sim_expect(leat_spawn(&scope, needs_it, NULL) == 0);
+    spawn_many(&scope, 1 + leat_sim_size() / 4, needs_it, NULL);
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(calls == 1);
 }

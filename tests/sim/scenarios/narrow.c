@@ -97,8 +97,7 @@ SCENARIO(signals)
         LEAT_SCOPE(scope);
 
         memset(&call, 0, sizeof call);
-        for (uint32_t k = 0; k < hasty; k++)
-            leat_sim_expect(leat_spawn(&scope, waits_a_little, NULL) == 0);
+        spawn_many(&scope, hasty, waits_a_little, NULL);
         wait_for_waiters(hasty);
         leat_sim_expect(leat_spawn(&scope, waits_for_long, NULL) == 0);
         wait_for_waiters(hasty + 1);
@@ -236,8 +235,7 @@ SCENARIO(orders)
     {
         LEAT_SCOPE(scope);
 
-        for (uint32_t i = 0; i < collectors; i++)
-            leat_sim_expect(leat_spawn(&scope, collects, NULL) == 0);
+        spawn_many(&scope, collectors, collects, NULL);
         for (uintptr_t i = 0; i < orders; i++) {
             leat_sim_expect(leat_spawn(&shop, takes_an_order, (void *)i) == 0);
             if (leat_sim_choose(2))

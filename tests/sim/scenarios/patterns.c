@@ -136,8 +136,7 @@ SCENARIO(generator)
     count = leat_sim_size();
     arrived = 0;
     LEAT_SCOPE(scope);
-    for (uint32_t i = 0; i < tasks; i++)
-        leat_sim_expect(leat_spawn(&scope, iterates, NULL) == 0);
+    spawn_many(&scope, tasks, iterates, NULL);
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(arrived == tasks);
 }
@@ -202,8 +201,7 @@ SCENARIO(retry)
     memset(&breaker, 0, sizeof breaker);
     memset(&budget, 0, sizeof budget);
     LEAT_SCOPE(scope);
-    for (uint32_t i = 0; i < tasks; i++)
-        leat_sim_expect(leat_spawn(&scope, insists, NULL) == 0);
+    spawn_many(&scope, tasks, insists, NULL);
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(arrived == tasks);
 }

@@ -218,8 +218,7 @@ SCENARIO(calls_from_outside)
     {
         LEAT_SCOPE(scope);
 
-        for (uint32_t i = 0; i < threads; i++)
-            leat_sim_expect(leat_spawn(&scope, asks_outside, NULL) == 0);
+        spawn_many(&scope, threads, asks_outside, NULL);
         for (uint32_t i = threads * (1 + leat_sim_size() / 10); i > 0; i--)
             leat_sim_expect(leat_chan_recv(chan, &number) == 0);
         leat_sim_expect(leat_scope_join(&scope) == 0);

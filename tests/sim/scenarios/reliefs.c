@@ -28,8 +28,7 @@ SCENARIO(timers_behind_hogs)
 
     ended = 0;
     LEAT_SCOPE(scope);
-    for (uint32_t i = 0; i < count; i++)
-        leat_sim_expect(leat_spawn(&scope, sleeps_and_computes, NULL) == 0);
+    spawn_many(&scope, count, sleeps_and_computes, NULL);
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(ended == count);
 }
@@ -93,8 +92,7 @@ SCENARIO_OF(timers_given_up_beside_a_relief, .seeds = 200, .with = "watch=0,barr
     ended = called = 0;
     memset(calls, 0, sizeof calls);
     due = leat_now() + BESIDE_NS / 2;
-    for (uint32_t i = 0; i < callers; i++)
-        leat_sim_expect(leat_spawn(&scope, calls_them, NULL) == 0);
+    spawn_many(&scope, callers, calls_them, NULL);
     leat_sim_compute(LEAT_MSEC); /* until each has a worker */
     for (uint32_t i = 0; i < AWAITED; i++)
         leat_sim_expect(leat_spawn(&scope, waits_for_its_call, &calls[i]) == 0);
@@ -167,8 +165,7 @@ static int computes_and_waits(void *arg)
     (void)arg;
     for (uint32_t i = 0; i < WAITS; i++) {
         ends_at = leat_after(STAND_NS);
-        for (uint32_t j = 0; j < SLEEPERS; j++)
-            leat_sim_expect(leat_spawn(&scope, sleeps_till_the_end, NULL) == 0);
+        spawn_many(&scope, SLEEPERS, sleeps_till_the_end, NULL);
         leat_yield();
         {
             LEAT_SCOPE(limit, .deadline = ends_at - LEAT_MSEC / 2);

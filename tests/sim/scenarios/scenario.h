@@ -81,6 +81,13 @@ static inline void hesitate(void)
         leat_yield();
 }
 
+/* Each with the same argument; there is memory for all. */
+static inline void spawn_many(struct leat_scope *scope, uint32_t count, leat_task_fn *fn, void *arg)
+{
+    for (; count > 0; count--)
+        leat_sim_expect(leat_spawn(scope, fn, arg) == 0);
+}
+
 /* How often to do what shows seldom, and costs little. */
 #define ROUNDS_MAX 32
 

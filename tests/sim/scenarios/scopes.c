@@ -175,8 +175,7 @@ SCENARIO(winners_come_first)
         struct leat_ended result;
         LEAT_SCOPE(race, .race = LEAT_RACE_FINISHED, .keep = true);
 
-        for (uint32_t k = leat_sim_choose(3); k > 0; k--)
-            leat_sim_expect(leat_spawn(&race, waits_long, NULL) == 0);
+        spawn_many(&race, leat_sim_choose(3), waits_long, NULL);
         leat_sim_expect(leat_spawn(&race, wins, NULL) == 0);
         leat_sim_expect(leat_scope_next(&race, &result) == 0 && result.result == 1);
         leat_sim_expect(leat_scope_race(&race) == 1);

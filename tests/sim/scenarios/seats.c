@@ -182,8 +182,7 @@ static void take_seats(int (*fn)(uint32_t seat))
     taken_count = ended = 0;
     longest = 0;
     first_round = leat_now() + ROUND_NS;
-    for (uint32_t i = 0; i < SEATS; i++)
-        leat_sim_expect(leat_spawn(&scope, takes_a_seat, &sitting) == 0);
+    spawn_many(&scope, SEATS, takes_a_seat, &sitting);
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(leat_scope_join(&sitting) == 0);
 }

@@ -133,8 +133,7 @@ SCENARIO(semaphore_with_limits)
     if (leat_sim_choose(2)) {
         LEAT_SCOPE(scope);
 
-        for (uint32_t i = 0; i < 2 + leat_sim_size() / 4; i++)
-            leat_sim_expect(leat_spawn(&scope, visits_with_patience, NULL) == 0);
+        spawn_many(&scope, 2 + leat_sim_size() / 4, visits_with_patience, NULL);
         leat_sim_expect(leat_scope_join(&scope) == 0);
     } else {
         LEAT_SCOPE(holders);
@@ -177,8 +176,7 @@ SCENARIO(permits_in_selects)
     leat_semaphore_init(&semaphore, permits);
     {
         LEAT_SCOPE(scope);
-        for (uint32_t i = 0; i < 2 + leat_sim_size(); i++)
-            leat_sim_expect(leat_spawn(&scope, visits_by_select, NULL) == 0);
+        spawn_many(&scope, 2 + leat_sim_size(), visits_by_select, NULL);
         leat_sim_expect(leat_scope_join(&scope) == 0);
     }
     leat_sim_expect(inside == 0);
@@ -273,8 +271,7 @@ SCENARIO(conditions)
     LEAT_SCOPE(scope);
     for (uint32_t i = 0; i < 1 + leat_sim_choose(4); i++)
         leat_sim_expect(leat_spawn(&scope, takes, NULL) == 0);
-    for (uint32_t i = queue.makers; i > 0; i--)
-        leat_sim_expect(leat_spawn(&scope, makes, NULL) == 0);
+    spawn_many(&scope, queue.makers, makes, NULL);
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(queue.tokens == 0 && queue.taken == queue.made);
 }

@@ -202,8 +202,7 @@ SCENARIO(batches)
 
         for (uint32_t i = 0; i < 1 + leat_sim_choose(3); i++)
             leat_sim_expect(leat_spawn(&in, receives_batches, NULL) == 0);
-        for (uint32_t i = 0; i < senders; i++)
-            leat_sim_expect(leat_spawn(&out, sends_batches, NULL) == 0);
+        spawn_many(&out, senders, sends_batches, NULL);
         leat_sim_expect(leat_scope_join(&out) == 0);
         all_sent = true;
         LEAT_SCOPE(ends);

@@ -32,8 +32,7 @@ SCENARIO(timers)
 
     awake = 0;
     LEAT_SCOPE(scope);
-    for (uint32_t i = 0; i < count; i++)
-        leat_sim_expect(leat_spawn(&scope, sleeps, NULL) == 0);
+    spawn_many(&scope, count, sleeps, NULL);
     leat_sim_expect(leat_scope_join(&scope) == 0);
     leat_sim_expect(awake == count);
 }
@@ -67,8 +66,7 @@ static int waits(void *arg)
 SCENARIO(limits)
 {
     LEAT_SCOPE(scope);
-    for (uint32_t i = 0; i < leat_sim_size(); i++)
-        leat_sim_expect(leat_spawn(&scope, waits, NULL) == 0);
+    spawn_many(&scope, leat_sim_size(), waits, NULL);
     leat_sim_expect(leat_scope_join(&scope) == 0);
 }
 
