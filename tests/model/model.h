@@ -19,9 +19,7 @@
  *   {
  *       lock = (struct leat__lock){ 0 }; // the body runs once an execution: start from scratch
  *       count = 0;
- *       model_spawn(add, NULL);
- *       model_spawn(add, NULL);
- *       model_run();                     // all threads to their end
+ *       model_run_all(add, add);         // two threads, to their end
  *       model_check(count == 2);
  *   }
  *
@@ -67,6 +65,15 @@ int model_spawn(void (*fn)(void *), void *arg);
 
 /* Body only. Runs the threads to their end. Fails if all that are left wait: a lost wake-up. */
 void model_run(void);
+
+/* Body only. model_run with a thread for each of these functions, whose arguments are NULL. */
+#define model_run_all(...)                                                                         \
+    do {                                                                                           \
+        void (*const model__fns[])(void *) = { __VA_ARGS__ };                                      \
+        for (size_t model__i = 0; model__i < sizeof model__fns / sizeof model__fns[0]; model__i++) \
+            model_spawn(model__fns[model__i], NULL);                                               \
+        model_run();                                                                               \
+    } while (0)
 
 /* The number of the calling thread; 0 in the body. */
 int model_self(void);

@@ -199,9 +199,7 @@ static void cancel_both(void *arg)
 MODEL_DRIVER(bound_cancel_takes_off_the_list_who_leaves_it, .weak_preemptions = 2, .stale = 1)
 {
     reset();
-    model_spawn(move_and_end, NULL);
-    model_spawn(cancel_both, NULL);
-    model_run();
+    model_run_all(move_and_end, cancel_both);
     check_poison(&frames[1], sizeof frames[1]);
 }
 

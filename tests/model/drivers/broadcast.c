@@ -166,10 +166,7 @@ MODEL_DRIVER(broadcast_two_senders_wait_for_one, .preemptions = 1, .stale = -1)
 {
     reset(1, LEAT_SLOW_WAITS, 1, NULL);
     model_check(send(0) == 0);
-    model_spawn(send_one, NULL);
-    model_spawn(send_one, NULL);
-    model_spawn(receive_any_two, NULL);
-    model_run();
+    model_run_all(send_one, send_one, receive_any_two);
     model_check(sent == 3 && seen[0] == 2);
     end(1);
 }
@@ -201,9 +198,7 @@ MODEL_DRIVER(broadcast_close_against_a_send_and_a_receive, .preemptions = 1, .st
 {
     reset(1, LEAT_SLOW_WAITS, 1, NULL);
     model_check(send(0) == 0);
-    model_spawn(send_one, NULL);
-    model_spawn(close_it, NULL);
-    model_run();
+    model_run_all(send_one, close_it);
     for (struct element element; leat_broadcast_recv(&readers[0], &element, NULL) == 0;)
         seen[0]++;
     model_check(seen[0] == sent);
@@ -221,9 +216,7 @@ MODEL_DRIVER(broadcast_cancel_against_a_send_that_waits, .preemptions = 1, .stal
 {
     reset(1, LEAT_SLOW_WAITS, 1, &scope);
     model_check(send(0) == 0);
-    model_spawn(send_one, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(send_one, cancel);
     selves[0].scope = NULL;
     leat_broadcast_close(news);
     for (struct element element; leat_broadcast_recv(&readers[0], &element, NULL) == 0;)
@@ -246,10 +239,7 @@ MODEL_DRIVER(broadcast_cancel_against_a_receive, .preemptions = 1, .stale = 1)
 {
     reset(1, LEAT_SLOW_WAITS, 1, &scope);
     selves[2].scope = NULL;
-    model_spawn(receive_or_be_cancelled, NULL);
-    model_spawn(send_one, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(receive_or_be_cancelled, send_one, cancel);
     selves[0].scope = NULL;
     leat_broadcast_close(news);
     for (struct element element; leat_broadcast_recv(&readers[0], &element, NULL) == 0;)
@@ -290,9 +280,7 @@ static void see_the_last(void *arg)
 MODEL_DRIVER(watch_shows_the_last_value_and_the_end)
 {
     reset_watch(NULL);
-    model_spawn(set_two_and_close, NULL);
-    model_spawn(see_the_last, NULL);
-    model_run();
+    model_run_all(set_two_and_close, see_the_last);
     leat_watch_destroy(watch);
 }
 
@@ -315,10 +303,7 @@ static void see_one(void *arg)
 MODEL_DRIVER(watch_wakes_all_who_wait_for_a_value, .preemptions = 1, .stale = 1)
 {
     reset_watch(NULL);
-    model_spawn(set_one, NULL);
-    model_spawn(see_one, NULL);
-    model_spawn(see_one, NULL);
-    model_run();
+    model_run_all(set_one, see_one, see_one);
     leat_watch_destroy(watch);
 }
 
@@ -338,10 +323,7 @@ MODEL_DRIVER(watch_cancel_against_a_set, .preemptions = 1, .stale = 1)
 
     reset_watch(&scope);
     selves[2].scope = NULL;
-    model_spawn(see_one_or_be_cancelled, NULL);
-    model_spawn(set_one, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(see_one_or_be_cancelled, set_one, cancel);
     model_check(leat_watch_get(watch, &value) == 2 && value == 1);
     leat_watch_destroy(watch);
 }

@@ -92,9 +92,7 @@ static void push_two_take_two(void *arg)
 MODEL_DRIVER(deque_owner_and_thief_take_each_item_once, .preemptions = 3)
 {
     reset();
-    model_spawn(push_two_take_two, NULL);
-    model_spawn(steal_twice, NULL);
-    model_run();
+    model_run_all(push_two_take_two, steal_twice);
     drain(2);
 }
 
@@ -103,18 +101,14 @@ MODEL_DRIVER(deque_fenced_owner_and_thief_take_each_item_once, .preemptions = 3)
 {
     reset();
     leat__deque_fence(&deque);
-    model_spawn(push_two_take_two, NULL);
-    model_spawn(steal_twice, NULL);
-    model_run();
+    model_run_all(push_two_take_two, steal_twice);
     drain(2);
 }
 
 MODEL_DRIVER(deque_owner_between_two_raids)
 {
     reset();
-    model_spawn(push_two_take_two, NULL);
-    model_spawn(raid_twice, NULL);
-    model_run();
+    model_run_all(push_two_take_two, raid_twice);
     drain(2);
 }
 
@@ -123,10 +117,7 @@ MODEL_DRIVER(deque_owner_and_two_thieves_take_each_item_once)
     reset();
     push(0);
     push(1);
-    model_spawn(take_newest, NULL);
-    model_spawn(steal, NULL);
-    model_spawn(steal, NULL);
-    model_run();
+    model_run_all(take_newest, steal, steal);
     drain(2);
 }
 
@@ -144,9 +135,7 @@ MODEL_DRIVER(deque_slots_are_used_again_against_a_thief, .preemptions = 3)
     reset();
     push(0);
     push(1);
-    model_spawn(take_and_push_again, NULL);
-    model_spawn(steal_twice, NULL);
-    model_run();
+    model_run_all(take_and_push_again, steal_twice);
     drain(4);
 }
 
@@ -161,8 +150,6 @@ static void push_five(void *arg)
 MODEL_DRIVER(deque_grows_under_a_thief, .preemptions = 3, .stale = 1)
 {
     reset();
-    model_spawn(push_five, NULL);
-    model_spawn(steal_twice, NULL);
-    model_run();
+    model_run_all(push_five, steal_twice);
     drain(5);
 }

@@ -123,10 +123,7 @@ static void run_lent(void (*owner)(void *), void (*user)(void *))
 {
     reset(1, 1);
     published = done = 0;
-    model_spawn(owner, NULL);
-    model_spawn(serve, NULL);
-    model_spawn(user, NULL);
-    model_run();
+    model_run_all(owner, serve, user);
     model_check(runs[0] == 1);
     check_untouched();
     check_records();
@@ -178,9 +175,7 @@ MODEL_DRIVER(ended_forget_against_the_join_of_the_scope)
 {
     reset(1, 0);
     published = done = 0;
-    model_spawn(spawn_and_join, NULL);
-    model_spawn(forget_while_it_is_joined, NULL);
-    model_run();
+    model_run_all(spawn_and_join, forget_while_it_is_joined);
     model_check(runs[0] == 1);
     check_records();
 }
@@ -215,9 +210,7 @@ static void spawn_two_and_take(void *arg)
 MODEL_DRIVER(ended_next_hands_out_each_result_once, .stale = 1)
 {
     reset(2, 1);
-    model_spawn(spawn_two_and_take, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(spawn_two_and_take, serve);
     check_untouched();
     check_records();
 }
@@ -227,10 +220,7 @@ MODEL_DRIVER(ended_next_hands_out_each_result_once, .stale = 1)
 MODEL_DRIVER(ended_next_hands_out_results_of_two_workers, .preemptions = 1, .stale = -1)
 {
     reset(2, 2);
-    model_spawn(spawn_two_and_take, NULL);
-    model_spawn(serve, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(spawn_two_and_take, serve, serve);
     check_untouched();
     check_records();
 }
@@ -266,10 +256,7 @@ MODEL_DRIVER(ended_next_survives_a_cancel_of_its_scope, .preemptions = 1, .stale
 {
     reset(1, 1);
     published = done = 0;
-    model_spawn(spawn_a_sleeper_and_take, NULL);
-    model_spawn(serve, NULL);
-    model_spawn(cancel_the_scope, NULL);
-    model_run();
+    model_run_all(spawn_a_sleeper_and_take, serve, cancel_the_scope);
     check_untouched();
     check_records();
 }
@@ -309,9 +296,7 @@ static void cancel_around(void *arg)
 MODEL_DRIVER(ended_next_against_a_cancel_around_it, .preemptions = 2, .stale = -1)
 {
     reset(2, 1);
-    model_spawn(cancel_around, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(cancel_around, serve);
     model_check(runs[0] == 1);
     check_untouched();
     check_records();
@@ -340,9 +325,7 @@ static void spawn_a_canceller_and_take(void *arg)
 MODEL_DRIVER(ended_next_survives_a_cancel_by_a_child, .stale = 1)
 {
     reset(1, 1);
-    model_spawn(spawn_a_canceller_and_take, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(spawn_a_canceller_and_take, serve);
     check_untouched();
     check_records();
 }
@@ -353,10 +336,7 @@ MODEL_DRIVER(ended_next_survives_a_cancel_by_a_child, .stale = 1)
 static void race(void (*root)(void *arg))
 {
     reset(2, 2);
-    model_spawn(root, NULL);
-    model_spawn(serve, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(root, serve, serve);
     model_check(runs[0] == 1 && runs[1] == 1);
     check_untouched();
     check_records();

@@ -59,19 +59,13 @@ static void await_or_be_cancelled(void *arg)
 MODEL_DRIVER(event_wakes_all_who_wait, .weak_preemptions = 1)
 {
     reset(NULL);
-    model_spawn(await, NULL);
-    model_spawn(await, NULL);
-    model_spawn(set, NULL);
-    model_run();
+    model_run_all(await, await, set);
 }
 
 MODEL_DRIVER(event_cancel_against_set, .weak_preemptions = 1)
 {
     reset(&scope);
-    model_spawn(await_or_be_cancelled, NULL);
-    model_spawn(set, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(await_or_be_cancelled, set, cancel);
     model_check(leat_event_is_set(&event));
     leat_event_clear(&event);
     for (size_t i = 0; i < sizeof event / 8; i++)
@@ -87,9 +81,7 @@ static void await_and_reuse_the_memory(void *arg)
 MODEL_DRIVER(event_is_not_touched_after_its_set_was_seen)
 {
     reset(NULL);
-    model_spawn(await_and_reuse_the_memory, NULL);
-    model_spawn(set, NULL);
-    model_run();
+    model_run_all(await_and_reuse_the_memory, set);
     for (size_t i = 0; i < sizeof event; i++)
         model_check(((unsigned char *)&event)[i] == POISON);
 }
@@ -110,10 +102,7 @@ MODEL_DRIVER(event_is_not_touched_after_a_wait_that_was_given_up, .weak_preempti
 {
     reused = false;
     reset(&scope);
-    model_spawn(await_twice_and_reuse_the_memory, NULL);
-    model_spawn(set, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(await_twice_and_reuse_the_memory, set, cancel);
     for (size_t i = 0; reused && i < sizeof event; i++)
         model_check(((unsigned char *)&event)[i] == POISON);
 }
@@ -145,9 +134,7 @@ static void clear_between(void *arg)
 MODEL_DRIVER(event_waits_again_after_a_clear)
 {
     reset(NULL);
-    model_spawn(set_after_the_clear, NULL);
-    model_spawn(clear_between, NULL);
-    model_run();
+    model_run_all(set_after_the_clear, clear_between);
 }
 
 /* ---- barriers ---- */
@@ -211,10 +198,7 @@ MODEL_DRIVER(bucket_those_behind_a_cancelled_request_move_up, .weak_preemptions 
     selves[2].scope = NULL;
     leat_bucket_init(&bucket, 1, LEAT_SEC, 2);
     model_check(leat_bucket_try_acquire(&bucket, 1) == 0); /* one is left */
-    model_spawn(take_two_in_vain, NULL);
-    model_spawn(take_one, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(take_two_in_vain, take_one, cancel);
     model_check(leat_bucket_try_acquire(&bucket, 1) == -EAGAIN);
 }
 
@@ -232,10 +216,7 @@ MODEL_DRIVER(bucket_a_cancel_takes_no_token, .weak_preemptions = 1)
     reset(&scope);
     leat_bucket_init(&bucket, 1, LEAT_SEC, 2);
     model_check(leat_bucket_try_acquire(&bucket, 1) == 0);
-    model_spawn(take_one_or_be_cancelled, NULL);
-    model_spawn(take_one_or_be_cancelled, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(take_one_or_be_cancelled, take_one_or_be_cancelled, cancel);
     passed += leat_bucket_try_acquire(&bucket, 1) == 0;
     model_check(passed == 1);
 }

@@ -62,19 +62,13 @@ static void drain(int n)
 MODEL_DRIVER(injector_one_producer_one_consumer, .preemptions = 3)
 {
     reset();
-    model_spawn(push_one_then_batch, NULL);
-    model_spawn(pop_two, NULL);
-    model_run();
+    model_run_all(push_one_then_batch, pop_two);
     drain(3);
 }
 
 MODEL_DRIVER(injector_two_producers_two_consumers, .stale = 1)
 {
     reset();
-    model_spawn(push_one_then_batch, NULL);
-    model_spawn(push_one, NULL);
-    model_spawn(pop_two, NULL);
-    model_spawn(pop_two, NULL);
-    model_run();
+    model_run_all(push_one_then_batch, push_one, pop_two, pop_two);
     drain(4);
 }

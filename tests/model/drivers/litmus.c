@@ -36,9 +36,7 @@ static void mp_receive(void *arg)
 MODEL_DRIVER(litmus_message_passing)
 {
     reset();
-    model_spawn(mp_send, NULL);
-    model_spawn(mp_receive, NULL);
-    model_run();
+    model_run_all(mp_send, mp_receive);
 }
 
 /* The same between relaxed operations, by fences. */
@@ -62,9 +60,7 @@ static void mp_receive_fenced(void *arg)
 MODEL_DRIVER(litmus_message_passing_by_fences)
 {
     reset();
-    model_spawn(mp_send_fenced, NULL);
-    model_spawn(mp_receive_fenced, NULL);
-    model_run();
+    model_run_all(mp_send_fenced, mp_receive_fenced);
 }
 
 /* Store buffering: each stores, then looks at the other's. */
@@ -87,9 +83,7 @@ static void sb_right(void *arg)
 MODEL_DRIVER(litmus_store_buffering)
 {
     reset();
-    model_spawn(sb_left, NULL);
-    model_spawn(sb_right, NULL);
-    model_run();
+    model_run_all(sb_left, sb_right);
     model_check(seen[0] == 1 || seen[1] == 1);
 }
 
@@ -111,9 +105,7 @@ static void sb_right_accesses(void *arg)
 MODEL_DRIVER(litmus_store_buffering_by_accesses)
 {
     reset();
-    model_spawn(sb_left_accesses, NULL);
-    model_spawn(sb_right_accesses, NULL);
-    model_run();
+    model_run_all(sb_left_accesses, sb_right_accesses);
     model_check(seen[0] == 1 || seen[1] == 1);
 }
 
@@ -137,9 +129,7 @@ static void sb_right_heavy(void *arg)
 MODEL_DRIVER(litmus_store_buffering_by_light_and_heavy)
 {
     reset();
-    model_spawn(sb_left_light, NULL);
-    model_spawn(sb_right_heavy, NULL);
-    model_run();
+    model_run_all(sb_left_light, sb_right_heavy);
     model_check(seen[0] == 1 || seen[1] == 1);
 }
 
@@ -175,11 +165,7 @@ static void read_yx(void *arg)
 MODEL_DRIVER(litmus_independent_reads)
 {
     reset();
-    model_spawn(write_x, NULL);
-    model_spawn(write_y, NULL);
-    model_spawn(read_xy, NULL);
-    model_spawn(read_yx, NULL);
-    model_run();
+    model_run_all(write_x, write_y, read_xy, read_yx);
     model_check(!(seen[0] == 1 && seen[1] == 0 && seen[2] == 1 && seen[3] == 0));
 }
 
@@ -204,10 +190,7 @@ static void receive_bumped(void *arg)
 MODEL_DRIVER(litmus_release_sequence)
 {
     reset();
-    model_spawn(mp_send, NULL);
-    model_spawn(bump, NULL);
-    model_spawn(receive_bumped, NULL);
-    model_run();
+    model_run_all(mp_send, bump, receive_bumped);
 }
 
 /* Coherence: what a thread has read, it does not unread. */
@@ -231,10 +214,7 @@ static void read_twice(void *arg)
 MODEL_DRIVER(litmus_coherence)
 {
     reset();
-    model_spawn(write_twice, NULL);
-    model_spawn(read_twice, NULL);
-    model_spawn(read_twice, NULL);
-    model_run();
+    model_run_all(write_twice, read_twice, read_twice);
 }
 
 /* Read-modify-writes never miss each other. */
@@ -252,8 +232,6 @@ static void add_twice(void *arg)
 MODEL_DRIVER(litmus_counter)
 {
     reset();
-    model_spawn(add_twice, NULL);
-    model_spawn(add_twice, NULL);
-    model_run();
+    model_run_all(add_twice, add_twice);
     model_check(load_relaxed(&x) == 4);
 }

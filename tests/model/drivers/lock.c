@@ -37,9 +37,7 @@ MODEL_DRIVER(lock_excludes_and_wakes_two, .preemptions = 3)
 {
     lock = (struct leat__lock){ 0 };
     count = 0;
-    model_spawn(add_twice, NULL);
-    model_spawn(add_twice, NULL);
-    model_run();
+    model_run_all(add_twice, add_twice);
     model_check(count == 4);
     model_check(leat__trylock(&lock));
 }
@@ -48,10 +46,7 @@ MODEL_DRIVER(lock_excludes_and_wakes_three)
 {
     lock = (struct leat__lock){ 0 };
     count = 0;
-    model_spawn(add_once, NULL);
-    model_spawn(add_once, NULL);
-    model_spawn(add_once, NULL);
-    model_run();
+    model_run_all(add_once, add_once, add_once);
     model_check(count == 3);
     model_check(leat__trylock(&lock));
 }
@@ -69,9 +64,7 @@ MODEL_DRIVER(lock_try_never_enters_a_held_lock)
 {
     lock = (struct leat__lock){ 0 };
     count = 0;
-    model_spawn(add_once, NULL);
-    model_spawn(try_add, NULL);
-    model_run();
+    model_run_all(add_once, try_add);
     model_check(count == 1 || count == 2);
 }
 
@@ -117,7 +110,5 @@ MODEL_DRIVER(lock_is_released_by_the_next_context)
 {
     lock = (struct leat__lock){ 0 };
     queue = 0;
-    model_spawn(wait_turn, NULL);
-    model_spawn(give_turn, NULL);
-    model_run();
+    model_run_all(wait_turn, give_turn);
 }

@@ -91,19 +91,14 @@ static void cancel(void *arg)
 MODEL_DRIVER(mutex_excludes_and_wakes, .preemptions = 3, .weak_preemptions = 2)
 {
     reset(NULL);
-    model_spawn(lock_twice, NULL);
-    model_spawn(lock_twice, NULL);
-    model_run();
+    model_run_all(lock_twice, lock_twice);
     check_unlocked();
 }
 
 MODEL_DRIVER(mutex_among_three, .weak_preemptions = 1)
 {
     reset(NULL);
-    model_spawn(lock_surely, NULL);
-    model_spawn(lock_surely, NULL);
-    model_spawn(try_lock, NULL);
-    model_run();
+    model_run_all(lock_surely, lock_surely, try_lock);
     check_unlocked();
 }
 
@@ -111,9 +106,7 @@ MODEL_DRIVER(mutex_between_a_task_and_a_plain_thread)
 {
     reset(NULL);
     tasks_make_plain(2);
-    model_spawn(lock_surely, NULL);
-    model_spawn(lock_surely, NULL);
-    model_run();
+    model_run_all(lock_surely, lock_surely);
     check_unlocked();
 }
 
@@ -121,10 +114,7 @@ MODEL_DRIVER(mutex_cancel_against_unlock, .weak_preemptions = 1)
 {
     reset(&scope);
     selves[1].scope = NULL;
-    model_spawn(lock_surely, NULL);
-    model_spawn(lock_or_be_cancelled, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(lock_surely, lock_or_be_cancelled, cancel);
     check_unlocked();
 }
 
@@ -133,10 +123,7 @@ MODEL_DRIVER(mutex_cancel_against_hand_over, .weak_preemptions = 1)
 {
     reset(&scope);
     selves[1].scope = NULL;
-    model_spawn(lock_twice, NULL);
-    model_spawn(lock_or_be_cancelled, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(lock_twice, lock_or_be_cancelled, cancel);
     check_unlocked();
 }
 
@@ -161,10 +148,7 @@ MODEL_DRIVER(mutex_deadline_against_unlock, .weak_preemptions = 1)
     reset(&scope);
     scope.deadline = scope.own_deadline = LEAT_SEC;
     selves[1].scope = NULL;
-    model_spawn(lock_surely, NULL);
-    model_spawn(lock_or_be_late, NULL);
-    model_spawn(fire, NULL);
-    model_run();
+    model_run_all(lock_surely, lock_or_be_late, fire);
     check_unlocked();
 }
 
@@ -185,9 +169,7 @@ MODEL_DRIVER(mutex_is_not_touched_after_it_was_let_go)
 {
     reset(NULL);
     model_check(leat_mutex_try_lock(&mutex) == 0);
-    model_spawn(unlock, NULL);
-    model_spawn(lock_and_reuse_the_memory, NULL);
-    model_run();
+    model_run_all(unlock, lock_and_reuse_the_memory);
     check_poison(&mutex, sizeof mutex);
 }
 
@@ -215,9 +197,7 @@ MODEL_DRIVER(mutex_is_not_touched_after_it_was_handed_over)
 {
     reset(NULL);
     model_check(leat_mutex_try_lock(&mutex) == 0);
-    model_spawn(unlock_and_pass_over, NULL);
-    model_spawn(be_handed_and_reuse_the_memory, NULL);
-    model_run();
+    model_run_all(unlock_and_pass_over, be_handed_and_reuse_the_memory);
     if (inside)
         check_poison(&mutex, sizeof mutex);
     else
@@ -229,10 +209,7 @@ MODEL_DRIVER(mutex_is_handed_to_the_first_of_two, .preemptions = 1, .stale = 1)
 {
     reset(NULL);
     model_check(leat_mutex_try_lock(&mutex) == 0);
-    model_spawn(lock_surely, NULL);
-    model_spawn(unlock_and_pass_over, NULL);
-    model_spawn(lock_surely, NULL);
-    model_run();
+    model_run_all(lock_surely, unlock_and_pass_over, lock_surely);
     check_unlocked();
 }
 
@@ -293,19 +270,14 @@ static void give_token_then_broadcast(void *arg)
 MODEL_DRIVER(condition_signal_wakes_who_waits)
 {
     reset(NULL);
-    model_spawn(await_token, NULL);
-    model_spawn(give_token_and_signal, NULL);
-    model_run();
+    model_run_all(await_token, give_token_and_signal);
     check_unlocked();
 }
 
 MODEL_DRIVER(condition_broadcast_wakes_all, .preemptions = 1, .stale = 1)
 {
     reset(NULL);
-    model_spawn(await_token, NULL);
-    model_spawn(await_token, NULL);
-    model_spawn(give_token_then_broadcast, NULL);
-    model_run();
+    model_run_all(await_token, await_token, give_token_then_broadcast);
     check_unlocked();
 }
 
@@ -416,9 +388,7 @@ static void once_twice(void *arg)
 MODEL_DRIVER(once_is_done_once_and_seen)
 {
     reset(NULL);
-    model_spawn(once_twice, NULL);
-    model_spawn(once_twice, NULL);
-    model_run();
+    model_run_all(once_twice, once_twice);
     model_check(calls == 1);
 }
 
@@ -426,8 +396,6 @@ MODEL_DRIVER(once_is_tried_again_after_a_failure)
 {
     reset(NULL);
     failures = 1;
-    model_spawn(once_or_fail, NULL);
-    model_spawn(once_or_fail, NULL);
-    model_run();
+    model_run_all(once_or_fail, once_or_fail);
     model_check(calls == 2);
 }

@@ -135,9 +135,7 @@ static void reset(struct leat__scope *in)
 MODEL_DRIVER(offload_runs_a_call, .preemptions = 3)
 {
     reset(NULL);
-    model_spawn(call, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(call, serve);
     model_check(calls == 1);
 }
 
@@ -145,9 +143,7 @@ MODEL_DRIVER(offload_runs_a_call_of_a_plain_thread, .preemptions = 3)
 {
     reset(NULL);
     tasks_make_plain(1);
-    model_spawn(call, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(call, serve);
     model_check(calls == 1);
 }
 
@@ -155,10 +151,7 @@ MODEL_DRIVER(offload_cancel_against_a_thread_that_takes_the_call, .weak_preempti
 {
     reset(&scope);
     selves[2].scope = NULL;
-    model_spawn(call, NULL);
-    model_spawn(serve, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(call, serve, cancel);
     model_check(!scope.members);
 }
 
@@ -167,8 +160,5 @@ MODEL_DRIVER(offload_cancel_against_a_refusal, .weak_preemptions = 1)
     reset(&scope);
     selves[2].scope = NULL;
     closed = true;
-    model_spawn(call, NULL);
-    model_spawn(serve, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(call, serve, cancel);
 }

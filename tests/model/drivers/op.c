@@ -43,20 +43,14 @@ static void operate(void *arg)
 MODEL_DRIVER(op_completes)
 {
     reset(true);
-    model_spawn(work, NULL);
-    model_spawn(operate, NULL);
-    model_spawn(arrive, NULL);
-    model_run();
+    model_run_all(work, operate, arrive);
     model_check(result == RESULT);
 }
 
 MODEL_DRIVER(op_is_cancelled_promptly, .weak_preemptions = 1)
 {
     reset(true);
-    model_spawn(work, NULL);
-    model_spawn(operate, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(work, operate, cancel);
     model_check(result == -ECANCELED);
 }
 
@@ -64,10 +58,7 @@ MODEL_DRIVER(op_completion_against_a_prompt_cancel, .weak_preemptions = 1, .stal
 {
     reset(true);
     arrives = true;
-    model_spawn(work, NULL);
-    model_spawn(operate, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(work, operate, cancel);
     model_check(result == RESULT || result == -ECANCELED);
 }
 
@@ -75,10 +66,7 @@ MODEL_DRIVER(op_completion_against_a_cancel_that_takes_time, .weak_preemptions =
 {
     reset(false);
     arrives = true;
-    model_spawn(work, NULL);
-    model_spawn(operate, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(work, operate, cancel);
     model_check(result == RESULT || result == -ECANCELED);
 }
 
@@ -130,10 +118,7 @@ MODEL_DRIVER(gate_close_waits_for_all_who_are_inside)
     tasks_parks = tasks_resumes = NULL;
     model_check(leat__gate_enter(&gate, LEAT__GATE_READER) == 0);
     model_check(leat__gate_enter(&gate, LEAT__GATE_WRITER) == 0);
-    model_spawn(close_gate, NULL);
-    model_spawn(leave, NULL);
-    model_spawn(leave_too, NULL);
-    model_run();
+    model_run_all(close_gate, leave, leave_too);
     for (size_t i = 0; i < sizeof gate; i++)
         model_check(((unsigned char *)&gate)[i] == POISON);
 }

@@ -113,9 +113,7 @@ static void call_in_turn(void *arg)
 MODEL_DRIVER(ring_carries_jobs_and_answers, .preemptions = 3, .weak_preemptions = 2)
 {
     reset(ROUNDS);
-    model_spawn(call_in_turn, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(call_in_turn, serve);
     model_check(runs == ROUNDS);
 }
 
@@ -138,7 +136,5 @@ static void call_and_take_back(void *arg)
 MODEL_DRIVER(ring_job_is_run_or_taken_back, .preemptions = 3, .weak_preemptions = 2)
 {
     reset(ROUNDS);
-    model_spawn(call_and_take_back, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(call_and_take_back, serve);
 }

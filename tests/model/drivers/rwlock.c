@@ -68,19 +68,14 @@ static void cancel(void *arg)
 MODEL_DRIVER(rwlock_a_reader_sees_no_writer)
 {
     reset(NULL);
-    model_spawn(read_it, NULL);
-    model_spawn(write_it, NULL);
-    model_run();
+    model_run_all(read_it, write_it);
     check_free();
 }
 
 MODEL_DRIVER(rwlock_two_readers_and_a_writer, .weak_preemptions = 1, .stale = 1)
 {
     reset(NULL);
-    model_spawn(read_it, NULL);
-    model_spawn(read_it, NULL);
-    model_spawn(write_it, NULL);
-    model_run();
+    model_run_all(read_it, read_it, write_it);
     check_free();
 }
 
@@ -90,10 +85,7 @@ MODEL_DRIVER(rwlock_a_cancelled_writer_lets_readers_in, .weak_preemptions = 1)
     reset(&scope);
     selves[2].scope = NULL;
     model_check(leat_rwlock_try_lock_read(&rwlock) == 0);
-    model_spawn(write_or_be_cancelled, NULL);
-    model_spawn(read_it, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(write_or_be_cancelled, read_it, cancel);
     leat_rwlock_unlock_read(&rwlock);
     check_free();
 }
@@ -102,10 +94,7 @@ MODEL_DRIVER(rwlock_cancel_against_unlock, .weak_preemptions = 1)
 {
     reset(&scope);
     selves[1].scope = NULL;
-    model_spawn(write_it, NULL);
-    model_spawn(write_or_be_cancelled, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(write_it, write_or_be_cancelled, cancel);
     check_free();
 }
 
@@ -132,10 +121,7 @@ MODEL_DRIVER(rwlock_deadline_against_unlock, .weak_preemptions = 1)
     reset(&scope);
     scope.deadline = scope.own_deadline = LEAT_SEC;
     selves[1].scope = NULL;
-    model_spawn(write_it, NULL);
-    model_spawn(write_or_be_late, NULL);
-    model_spawn(fire, NULL);
-    model_run();
+    model_run_all(write_it, write_or_be_late, fire);
     check_free();
 }
 
@@ -156,9 +142,7 @@ MODEL_DRIVER(rwlock_is_not_touched_after_it_was_let_go)
 {
     reset(NULL);
     model_check(leat_rwlock_try_lock_write(&rwlock) == 0);
-    model_spawn(unlock_write, NULL);
-    model_spawn(write_and_reuse_the_memory, NULL);
-    model_run();
+    model_run_all(unlock_write, write_and_reuse_the_memory);
     for (size_t i = 0; i < sizeof rwlock; i++)
         model_check(((unsigned char *)&rwlock)[i] == POISON);
 }
@@ -195,10 +179,7 @@ MODEL_DRIVER(permits_of_a_cancelled_waiter_go_to_the_next, .weak_preemptions = 1
 {
     reset(&scope);
     selves[2].scope = NULL;
-    model_spawn(take_one_or_be_cancelled, NULL);
-    model_spawn(give_two, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(take_one_or_be_cancelled, give_two, cancel);
     model_check(leat_semaphore_available(&semaphore) == 2);
     for (size_t i = 1; i < sizeof semaphore / 8; i++)
         model_check(semaphore.leat__private[i] == 0);

@@ -70,9 +70,7 @@ static void spawn_one_and_join(void *arg)
 MODEL_DRIVER(scope_join_against_a_child_that_ends_elsewhere, .preemptions = 3)
 {
     reset(1, 1);
-    model_spawn(spawn_one_and_join, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(spawn_one_and_join, serve);
     check_untouched();
 }
 
@@ -88,9 +86,7 @@ static void spawn_two_and_join(void *arg)
 MODEL_DRIVER(scope_join_sees_children_run_here_and_elsewhere)
 {
     reset(2, 1);
-    model_spawn(spawn_two_and_join, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(spawn_two_and_join, serve);
     check_untouched();
 }
 
@@ -141,9 +137,7 @@ static void run_a_waiter(int served_by, uint64_t before)
     blocks[0].waiter.word = before;
     model_spawn(spawn_a_waiter_and_join, NULL);
     if (served_by > 0)
-        model_spawn(serve, NULL);
-    model_spawn(open_the_gate, NULL);
-    model_run();
+        model_run_all(serve, open_the_gate);
     check_untouched();
 }
 
@@ -160,10 +154,7 @@ MODEL_DRIVER(scope_child_elsewhere_is_woken_on_its_own_fiber)
 MODEL_DRIVER(scope_join_sees_children_of_two_other_workers)
 {
     reset(2, 2);
-    model_spawn(spawn_two_and_join, NULL);
-    model_spawn(serve, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(spawn_two_and_join, serve, serve);
     check_untouched();
 }
 
@@ -178,10 +169,7 @@ static void spawn_a_spawner_and_join(void *arg)
 MODEL_DRIVER(scope_children_may_spawn_into_it)
 {
     reset(2, 2);
-    model_spawn(spawn_a_spawner_and_join, NULL);
-    model_spawn(serve, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(spawn_a_spawner_and_join, serve, serve);
     check_untouched();
 }
 
@@ -198,9 +186,7 @@ static void spawn_two_at_a_limit_of_one(void *arg)
 MODEL_DRIVER(scope_limit_lets_the_next_one_in)
 {
     reset(2, 1);
-    model_spawn(spawn_two_at_a_limit_of_one, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(spawn_two_at_a_limit_of_one, serve);
     check_untouched();
 }
 
@@ -223,9 +209,7 @@ static void spawn_a_canceller_at_a_limit_of_one(void *arg)
 MODEL_DRIVER(scope_cancelled_at_its_limit)
 {
     reset(2, 1);
-    model_spawn(spawn_a_canceller_at_a_limit_of_one, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(spawn_a_canceller_at_a_limit_of_one, serve);
     check_untouched();
 }
 
@@ -241,9 +225,6 @@ static void spawn_a_failing_one_and_join(void *arg)
 MODEL_DRIVER(scope_join_returns_a_childs_error)
 {
     reset(2, 2);
-    model_spawn(spawn_a_failing_one_and_join, NULL);
-    model_spawn(serve, NULL);
-    model_spawn(serve, NULL);
-    model_run();
+    model_run_all(spawn_a_failing_one_and_join, serve, serve);
     check_untouched();
 }

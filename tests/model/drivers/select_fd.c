@@ -119,10 +119,7 @@ static void send_one(void *arg)
 MODEL_DRIVER(select_fd_is_seen_readable, .preemptions = 1, .stale = 1)
 {
     reset(true);
-    model_spawn(work, NULL);
-    model_spawn(choose, NULL);
-    model_spawn(arrive, NULL);
-    model_run();
+    model_run_all(work, choose, arrive);
     model_check(found == 1);
     end();
 }
@@ -153,10 +150,7 @@ MODEL_DRIVER(select_fd_against_a_cancel, .preemptions = 1, .stale = -1)
 {
     reset(false);
     arrives = true;
-    model_spawn(work, NULL);
-    model_spawn(choose, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(work, choose, cancel);
     model_check(found == 1 || found == -ECANCELED);
     end();
 }
@@ -164,9 +158,7 @@ MODEL_DRIVER(select_fd_against_a_cancel, .preemptions = 1, .stale = -1)
 MODEL_DRIVER(select_fd_is_seen_by_a_plain_thread)
 {
     reset_plain();
-    model_spawn(choose_plainly, NULL);
-    model_spawn(arrive, NULL);
-    model_run();
+    model_run_all(choose_plainly, arrive);
     model_check(found == 1);
     end();
 }
@@ -195,10 +187,7 @@ MODEL_DRIVER(select_fd_of_a_plain_thread_against_both, .preemptions = 1, .stale 
 MODEL_DRIVER(select_fd_of_a_plain_thread_against_a_cancel, .preemptions = 1, .stale = 1)
 {
     reset_plain();
-    model_spawn(choose_plainly, NULL);
-    model_spawn(cancel, NULL);
-    model_spawn(arrive, NULL);
-    model_run();
+    model_run_all(choose_plainly, cancel, arrive);
     model_check(found == 1 || found == -ECANCELED);
     end();
 }

@@ -47,9 +47,7 @@ static void begin(void)
 MODEL_DRIVER(slot_item_comes_out_once, .preemptions = 3)
 {
     begin();
-    model_spawn(own, NULL);
-    model_spawn(steal, NULL);
-    model_run();
+    model_run_all(own, steal);
     items_check_taken(2);
     model_check(!slot.item && !slot.stolen && !slot.raided);
 }
@@ -57,9 +55,7 @@ MODEL_DRIVER(slot_item_comes_out_once, .preemptions = 3)
 MODEL_DRIVER(slot_two_raids_take_nothing_twice)
 {
     begin();
-    model_spawn(own, NULL);
-    model_spawn(steal_twice, NULL);
-    model_run();
+    model_run_all(own, steal_twice);
     items_check_taken(2);
     model_check(!slot.stolen && !slot.raided);
 }
@@ -67,10 +63,7 @@ MODEL_DRIVER(slot_two_raids_take_nothing_twice)
 MODEL_DRIVER(slot_two_thieves_take_nothing_twice, .stale = 1)
 {
     begin();
-    model_spawn(own, NULL);
-    model_spawn(steal, NULL);
-    model_spawn(steal, NULL);
-    model_run();
+    model_run_all(own, steal, steal);
     items_check_taken(2);
     model_check(!slot.stolen && !slot.raided);
 }
@@ -103,9 +96,7 @@ static void steal_and_return(void *arg)
 MODEL_DRIVER(slot_item_is_put_again_before_its_theft_was_settled, .preemptions = 3)
 {
     begin();
-    model_spawn(own_and_put_again, NULL);
-    model_spawn(steal_and_return, NULL);
-    model_run();
+    model_run_all(own_and_put_again, steal_and_return);
     model_check(items[0].takers == 1);
     model_check(!slot.stolen && !slot.raided && !slot.item);
 }

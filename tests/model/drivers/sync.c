@@ -79,9 +79,7 @@ static void check_permits(uint32_t all)
 MODEL_DRIVER(semaphore_admits_one_at_a_time)
 {
     reset(1, NULL);
-    model_spawn(acquire_and_release, NULL);
-    model_spawn(acquire_and_release, NULL);
-    model_run();
+    model_run_all(acquire_and_release, acquire_and_release);
     check_permits(1);
 }
 

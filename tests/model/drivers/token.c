@@ -44,9 +44,7 @@ static void begin(void)
 MODEL_DRIVER(token_excludes_owner_and_helper, .preemptions = 3)
 {
     begin();
-    model_spawn(own_twice, NULL);
-    model_spawn(help, NULL);
-    model_run();
+    model_run_all(own_twice, help);
     model_check(count == 2 + helped);
     model_check(leat__token_take(&token));
 }
@@ -54,10 +52,7 @@ MODEL_DRIVER(token_excludes_owner_and_helper, .preemptions = 3)
 MODEL_DRIVER(token_excludes_two_helpers)
 {
     begin();
-    model_spawn(own_twice, NULL);
-    model_spawn(help, NULL);
-    model_spawn(help, NULL);
-    model_run();
+    model_run_all(own_twice, help, help);
     model_check(count == 2 + helped);
     model_check(leat__token_take(&token));
 }
@@ -84,9 +79,7 @@ static void help_uncounted(void *arg)
 MODEL_DRIVER(token_handler_excludes_helper, .preemptions = 3)
 {
     begin();
-    model_spawn(own_once_in_a_handler, NULL);
-    model_spawn(help_uncounted, NULL);
-    model_run();
+    model_run_all(own_once_in_a_handler, help_uncounted);
     model_check(count >= helped && count <= 2);
     model_check(leat__token_take(&token));
 }
@@ -103,9 +96,7 @@ static void insist(void *arg)
 MODEL_DRIVER(token_claim_excludes_the_owner_and_comes_in, .preemptions = 3)
 {
     begin();
-    model_spawn(own_twice, NULL);
-    model_spawn(insist, NULL);
-    model_run();
+    model_run_all(own_twice, insist);
     model_check(count == 3 && helped == 1);
     model_check(leat__token_take(&token));
 }
@@ -113,10 +104,7 @@ MODEL_DRIVER(token_claim_excludes_the_owner_and_comes_in, .preemptions = 3)
 MODEL_DRIVER(token_claim_excludes_a_helper)
 {
     begin();
-    model_spawn(own_twice, NULL);
-    model_spawn(insist, NULL);
-    model_spawn(help, NULL);
-    model_run();
+    model_run_all(own_twice, insist, help);
     model_check(count == 2 + helped && helped >= 1);
     model_check(leat__token_take(&token));
 }

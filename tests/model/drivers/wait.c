@@ -177,9 +177,7 @@ static void reset(struct leat__scope *in)
 MODEL_DRIVER(wait_event_wakes_a_task)
 {
     reset(NULL);
-    model_spawn(acquire_two, NULL);
-    model_spawn(post_twice, NULL);
-    model_run();
+    model_run_all(acquire_two, post_twice);
     model_check(permits == 0 && !list.first);
 }
 
@@ -187,36 +185,27 @@ MODEL_DRIVER(wait_event_wakes_a_plain_thread)
 {
     reset(NULL);
     tasks_make_plain(1);
-    model_spawn(acquire_two, NULL);
-    model_spawn(post_twice, NULL);
-    model_run();
+    model_run_all(acquire_two, post_twice);
     model_check(permits == 0 && !list.first);
 }
 
 MODEL_DRIVER(wait_completion_wakes_a_task, .preemptions = 3)
 {
     reset(NULL);
-    model_spawn(wait_for_completion, NULL);
-    model_spawn(complete, NULL);
-    model_run();
+    model_run_all(wait_for_completion, complete);
 }
 
 MODEL_DRIVER(wait_completion_wakes_a_plain_thread, .preemptions = 3)
 {
     reset(NULL);
     tasks_make_plain(1);
-    model_spawn(wait_for_completion, NULL);
-    model_spawn(complete, NULL);
-    model_run();
+    model_run_all(wait_for_completion, complete);
 }
 
 MODEL_DRIVER(wait_two_waiters_each_get_a_permit, .stale = 1)
 {
     reset(NULL);
-    model_spawn(acquire_one, NULL);
-    model_spawn(acquire_one, NULL);
-    model_spawn(post_twice, NULL);
-    model_run();
+    model_run_all(acquire_one, acquire_one, post_twice);
     model_check(permits == 0 && !list.first);
 }
 
@@ -234,19 +223,14 @@ MODEL_DRIVER(wait_event_and_timeout_race_for_a_plain_thread)
 {
     reset(NULL);
     tasks_make_plain(1);
-    model_spawn(acquire_timed_then_untimed, NULL);
-    model_spawn(post_twice, NULL);
-    model_run();
+    model_run_all(acquire_timed_then_untimed, post_twice);
     model_check(permits + got[1] == 2 && !list.first);
 }
 
 MODEL_DRIVER(wait_event_and_cancel_race_for_a_task, .stale = 1)
 {
     reset(&scope);
-    model_spawn(acquire_until_cancelled, NULL);
-    model_spawn(post, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(acquire_until_cancelled, post, cancel);
     model_check(permits + got[1] == 1 && !list.first);
 }
 
@@ -254,10 +238,7 @@ MODEL_DRIVER(wait_event_and_cancel_race_for_a_plain_thread, .stale = 1)
 {
     reset(&scope);
     tasks_make_plain(1);
-    model_spawn(acquire_until_cancelled, NULL);
-    model_spawn(post, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(acquire_until_cancelled, post, cancel);
     model_check(permits + got[1] == 1 && !list.first);
 }
 
@@ -275,10 +256,7 @@ static void acquire_shielded(void *arg)
 MODEL_DRIVER(wait_shielded_from_a_cancel, .stale = 1)
 {
     reset(&scope);
-    model_spawn(acquire_shielded, NULL);
-    model_spawn(post, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(acquire_shielded, post, cancel);
     model_check(permits == 0 && got[1] == 1 && !list.first);
 }
 
@@ -313,8 +291,6 @@ MODEL_DRIVER(wait_that_is_cancelled_as_it_begins_does_not_park)
     reset(&scope);
     beginning = false;
     tasks_parks = is_not_beginning;
-    model_spawn(begin_and_give_up, NULL);
-    model_spawn(cancel, NULL);
-    model_run();
+    model_run_all(begin_and_give_up, cancel);
     tasks_parks = NULL;
 }
