@@ -39,6 +39,18 @@ static int run_tasks(struct room *room, leat_task_fn *const *fns)
     return leat_scope_join(&scope);
 }
 
+/* For a moment, alone. */
+static int stay(struct room *room, atomic_int *inside)
+{
+    int err;
+
+    if (atomic_fetch_add(inside, 1) != 0)
+        room->crowded = true;
+    err = leat_sleep(LEAT_USEC);
+    atomic_fetch_sub(inside, 1);
+    return err;
+}
+
 static int use_mutex(void *arg)
 {
     struct room *room = arg;
@@ -48,10 +60,7 @@ static int use_mutex(void *arg)
         err = leat_mutex_lock(&room->mutex);
         if (err)
             return err;
-        if (atomic_fetch_add(&room->inside, 1) != 0)
-            room->crowded = true;
-        err = leat_sleep(LEAT_USEC);
-        atomic_fetch_sub(&room->inside, 1);
+        err = stay(room, &room->inside);
         leat_mutex_unlock(&room->mutex);
     }
     return err;
@@ -169,10 +178,7 @@ static int write_it(void *arg)
         err = leat_rwlock_lock_write(&room->rwlock);
         if (err)
             return err;
-        if (atomic_fetch_add(&room->writers, 1) != 0)
-            room->crowded = true;
-        err = leat_sleep(LEAT_USEC);
-        atomic_fetch_sub(&room->writers, 1);
+        err = stay(room, &room->writers);
         leat_rwlock_unlock_write(&room->rwlock);
     }
     return err;
@@ -320,12 +326,8 @@ LEAT_TEST(R9, a_barrier_lets_all_of_a_round_pass_or_none)
 static int call_it(void *arg)
 {
     struct room *room = arg;
-    int err;
+    int err = stay(room, &room->inside);
 
-    if (atomic_fetch_add(&room->inside, 1) != 0)
-        room->crowded = true;
-    err = leat_sleep(LEAT_USEC);
-    atomic_fetch_sub(&room->inside, 1);
     if (!err)
         atomic_fetch_add(&room->calls, 1);
     return err;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness/internal.h"
@@ -154,4 +155,18 @@ void test_write_file(const char *path, const void *content, size_t bytes)
         done += (size_t)n;
     }
     close(fd);
+}
+
+void test_write_under(const char *root, const char *path, const char *text)
+{
+    char full[PATH_MAX];
+
+    assert_lt(snprintf(full, sizeof full, "%s%s", root, path), (int)sizeof full);
+    for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
+        *slash = '\0';
+        if (mkdir(full, 0777) != 0)
+            assert_eq(errno, EEXIST);
+        *slash = '/';
+    }
+    test_write_file(full, text, strlen(text));
 }

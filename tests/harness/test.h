@@ -210,6 +210,10 @@ const char *test_tempdir(void);
 /* Write a file of the test's own; the content may be NULL when bytes is 0. */
 void test_write_file(const char *path, const void *content, size_t bytes);
 
+/* Write the text to a file at path, "/proc/uptime" say, below the folder root, and make the folders
+ * on the way. */
+void test_write_under(const char *root, const char *path, const char *text);
+
 /* The seed of this test, printed: random, or LEAT_TEST_SEED. The same for each call in a test. */
 uint64_t test_seed(void);
 

@@ -3,28 +3,10 @@
 #include "platform/cpu.h"
 #include "base/bits.h"
 #include "harness/test.h"
-#include <errno.h>
-#include <limits.h>
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-/* Write root/path, making the folders on the way. */
-static void put_file(const char *root, const char *path, const char *text)
-{
-    char full[PATH_MAX];
-
-    assert_lt(snprintf(full, sizeof full, "%s%s", root, path), (int)sizeof full);
-    for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')) != NULL; slash++) {
-        *slash = '\0';
-        if (mkdir(full, 0777) != 0)
-            assert_eq(errno, EEXIST);
-        *slash = '/';
-    }
-    test_write_file(full, text, strlen(text));
-}
 
 #define MOUNT_V2 "30 24 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw\n"
 #define MOUNT_V1                                                                                   \
@@ -36,8 +18,8 @@ static const char *tree(const char *cgroup, const char *mountinfo)
 {
     const char *root = test_tempdir();
 
-    put_file(root, "/proc/self/cgroup", cgroup);
-    put_file(root, "/proc/self/mountinfo", mountinfo);
+    test_write_under(root, "/proc/self/cgroup", cgroup);
+    test_write_under(root, "/proc/self/mountinfo", mountinfo);
     return root;
 }
 
@@ -58,11 +40,11 @@ LEAT_TEST(cpu, v2_quota_of_the_own_group_holds)
 {
     const char *root = tree("0::/a/b\n", MOUNT_V2);
 
-    put_file(root, "/sys/fs/cgroup/a/b/cpu.max", "50000 100000\n");
+    test_write_under(root, "/sys/fs/cgroup/a/b/cpu.max", "50000 100000\n");
     expect_quota(root, 0.5);
-    put_file(root, "/sys/fs/cgroup/a/b/cpu.max", "150000 100000\n");
+    test_write_under(root, "/sys/fs/cgroup/a/b/cpu.max", "150000 100000\n");
     expect_quota(root, 1.5);
-    put_file(root, "/sys/fs/cgroup/a/b/cpu.max", "250000\n"); /* the period left out */
+    test_write_under(root, "/sys/fs/cgroup/a/b/cpu.max", "250000\n"); /* the period left out */
     expect_quota(root, 2.5);
 }
 
@@ -70,11 +52,11 @@ LEAT_TEST(cpu, tightest_quota_along_the_path_holds)
 {
     const char *root = tree("0::/a/b/c\n", MOUNT_V2);
 
-    put_file(root, "/sys/fs/cgroup/a/b/c/cpu.max", "max 100000\n");
-    put_file(root, "/sys/fs/cgroup/a/b/cpu.max", "75000 100000\n");
-    put_file(root, "/sys/fs/cgroup/a/cpu.max", "400000 100000\n");
+    test_write_under(root, "/sys/fs/cgroup/a/b/c/cpu.max", "max 100000\n");
+    test_write_under(root, "/sys/fs/cgroup/a/b/cpu.max", "75000 100000\n");
+    test_write_under(root, "/sys/fs/cgroup/a/cpu.max", "400000 100000\n");
     expect_quota(root, 0.75);
-    put_file(root, "/sys/fs/cgroup/cpu.max", "10000 100000\n");
+    test_write_under(root, "/sys/fs/cgroup/cpu.max", "10000 100000\n");
     expect_quota(root, 0.1);
 }
 
@@ -82,7 +64,7 @@ LEAT_TEST(cpu, group_without_files_leaves_its_parents_quota_in_force)
 {
     const char *root = tree("0::/a/gone\n", MOUNT_V2);
 
-    put_file(root, "/sys/fs/cgroup/a/cpu.max", "20000 100000\n");
+    test_write_under(root, "/sys/fs/cgroup/a/cpu.max", "20000 100000\n");
     expect_quota(root, 0.2);
 }
 
@@ -90,7 +72,7 @@ LEAT_TEST(cpu, max_is_no_quota)
 {
     const char *root = tree("0::/a\n", MOUNT_V2);
 
-    put_file(root, "/sys/fs/cgroup/a/cpu.max", "max 100000\n");
+    test_write_under(root, "/sys/fs/cgroup/a/cpu.max", "max 100000\n");
     expect_quota(root, 0);
 }
 
@@ -98,11 +80,11 @@ LEAT_TEST(cpu, v1_quota_is_found_in_the_hierarchy_with_the_cpu_controller)
 {
     const char *root = tree("9:cpuset:/x\n4:cpu,cpuacct:/a/b\n3:memory:/m\n0::/u\n", MOUNT_V1);
 
-    put_file(root, "/sys/fs/cgroup/cpu,cpuacct/a/b/cpu.cfs_quota_us", "-1\n");
-    put_file(root, "/sys/fs/cgroup/cpu,cpuacct/a/b/cpu.cfs_period_us", "100000\n");
+    test_write_under(root, "/sys/fs/cgroup/cpu,cpuacct/a/b/cpu.cfs_quota_us", "-1\n");
+    test_write_under(root, "/sys/fs/cgroup/cpu,cpuacct/a/b/cpu.cfs_period_us", "100000\n");
     expect_quota(root, 0);
-    put_file(root, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "30000\n");
-    put_file(root, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us", "50000\n");
+    test_write_under(root, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "30000\n");
+    test_write_under(root, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us", "50000\n");
     expect_quota(root, 0.6);
 }
 
@@ -110,9 +92,9 @@ LEAT_TEST(cpu, tighter_of_both_versions_holds_where_both_are_mounted)
 {
     const char *root = tree("4:cpu,cpuacct:/a\n0::/u\n", MOUNT_V1 MOUNT_V2);
 
-    put_file(root, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "90000\n");
-    put_file(root, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us", "100000\n");
-    put_file(root, "/sys/fs/cgroup/u/cpu.max", "80000 100000\n");
+    test_write_under(root, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_quota_us", "90000\n");
+    test_write_under(root, "/sys/fs/cgroup/cpu,cpuacct/a/cpu.cfs_period_us", "100000\n");
+    test_write_under(root, "/sys/fs/cgroup/u/cpu.max", "80000 100000\n");
     expect_quota(root, 0.8);
 }
 
@@ -122,9 +104,9 @@ LEAT_TEST(cpu, mount_of_a_subtree_is_seen_from_its_root)
     const char *root = tree("0::/docker/xyz/app\n",
                             "30 24 0:26 /docker/xyz /sys/fs/my\\040groups ro - cgroup2 none rw\n");
 
-    put_file(root, "/sys/fs/my groups/app/cpu.max", "60000 100000\n");
+    test_write_under(root, "/sys/fs/my groups/app/cpu.max", "60000 100000\n");
     expect_quota(root, 0.6);
-    put_file(root, "/sys/fs/my groups/cpu.max", "40000 100000\n");
+    test_write_under(root, "/sys/fs/my groups/cpu.max", "40000 100000\n");
     expect_quota(root, 0.4);
 }
 
@@ -134,9 +116,9 @@ LEAT_TEST(cpu, group_outside_of_what_is_mounted_falls_back_to_the_mount_point)
         tree("0::/other\n", "30 24 0:26 /docker/xyz /cg rw shared:1 - cgroup2 none rw\n");
     const char *above = tree("0::/../other\n", MOUNT_V2);
 
-    put_file(elsewhere, "/cg/cpu.max", "70000 100000\n");
+    test_write_under(elsewhere, "/cg/cpu.max", "70000 100000\n");
     expect_quota(elsewhere, 0.7);
-    put_file(above, "/sys/fs/cgroup/cpu.max", "30000 100000\n");
+    test_write_under(above, "/sys/fs/cgroup/cpu.max", "30000 100000\n");
     expect_quota(above, 0.3);
 }
 
@@ -145,9 +127,9 @@ LEAT_TEST(cpu, nothing_to_read_means_no_quota)
     const char *root = test_tempdir();
 
     expect_quota(root, 0);
-    put_file(root, "/proc/self/cgroup", "0::/a\n");
+    test_write_under(root, "/proc/self/cgroup", "0::/a\n");
     expect_quota(root, 0);
-    put_file(root, "/proc/self/mountinfo", "");
+    test_write_under(root, "/proc/self/mountinfo", "");
     expect_quota(root, 0);
 }
 
@@ -164,18 +146,18 @@ LEAT_TEST(cpu, nonsense_is_no_quota_and_no_crash)
     const char *root = tree("0::/a\n", MOUNT_V2);
 
     for (size_t i = 0; i < LEAT__COUNT(quotas); i++) {
-        put_file(root, "/sys/fs/cgroup/a/cpu.max", quotas[i]);
+        test_write_under(root, "/sys/fs/cgroup/a/cpu.max", quotas[i]);
         expect_quota(root, 0);
     }
-    put_file(root, "/sys/fs/cgroup/a/cpu.max", "50000 100000\n");
+    test_write_under(root, "/sys/fs/cgroup/a/cpu.max", "50000 100000\n");
     expect_quota(root, 0.5);
     for (size_t i = 0; i < LEAT__COUNT(mounts); i++) {
-        put_file(root, "/proc/self/mountinfo", mounts[i]);
+        test_write_under(root, "/proc/self/mountinfo", mounts[i]);
         expect_quota(root, 0);
     }
-    put_file(root, "/proc/self/mountinfo", MOUNT_V2);
+    test_write_under(root, "/proc/self/mountinfo", MOUNT_V2);
     for (size_t i = 0; i < LEAT__COUNT(cgroups); i++) {
-        put_file(root, "/proc/self/cgroup", cgroups[i]);
+        test_write_under(root, "/proc/self/cgroup", cgroups[i]);
         expect_quota(root, 0);
     }
 }
@@ -191,7 +173,7 @@ LEAT_TEST(cpu, long_group_path_is_walked_and_named_by_its_end)
     snprintf(line, sizeof line, "0::%s\n", group);
     snprintf(file, sizeof file, "/sys/fs/cgroup%s/cpu.max", group);
     root = tree(line, MOUNT_V2);
-    put_file(root, file, "50000 100000\n");
+    test_write_under(root, file, "50000 100000\n");
     assert_ok(leat__cpus_probe(&cpus, root));
     expect_eq(cpus.count, 1u);
     if (cpus.allowed > 1) {

@@ -9,10 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static char text[8192];
@@ -94,23 +92,15 @@ LEAT_TEST(report, limits_are_read_below_a_root_and_may_be_missing)
     const char *root = test_tempdir();
     struct leat__limits limits;
     struct rlimit nofile;
-    char path[512];
 
     leat__limits_read(&limits, root); /* no /proc at all */
     expect_eq(limits.mappings, 0u);
     assert_ok(getrlimit(RLIMIT_NOFILE, &nofile));
     expect_eq(limits.nofile, (uint64_t)nofile.rlim_cur);
-    snprintf(path, sizeof path, "%s/proc", root);
-    assert_ok(mkdir(path, 0777));
-    snprintf(path, sizeof path, "%s/proc/sys", root);
-    assert_ok(mkdir(path, 0777));
-    snprintf(path, sizeof path, "%s/proc/sys/vm", root);
-    assert_ok(mkdir(path, 0777));
-    snprintf(path, sizeof path, "%s/proc/sys/vm/max_map_count", root);
-    test_write_file(path, "262144\n", 7);
+    test_write_under(root, "/proc/sys/vm/max_map_count", "262144\n");
     leat__limits_read(&limits, root);
     expect_eq(limits.mappings, 262144u);
-    test_write_file(path, "many\n", 5);
+    test_write_under(root, "/proc/sys/vm/max_map_count", "many\n");
     leat__limits_read(&limits, root);
     expect_eq(limits.mappings, 0u);
 }
@@ -119,24 +109,17 @@ LEAT_TEST(report, the_cgroup_is_that_of_the_process)
 {
     const char *root = test_tempdir();
     struct leat__cpus cpus;
-    char path[512];
 
     assert_ok(leat__cpus_probe(&cpus, root)); /* without /proc and /sys */
     expect_str_eq(cpus.cgroup, "");
     expect_ge(cpus.count, 1u);
     leat__cpus_fini(&cpus);
-    snprintf(path, sizeof path, "%s/proc", root);
-    assert_ok(mkdir(path, 0777));
-    snprintf(path, sizeof path, "%s/proc/self", root);
-    assert_ok(mkdir(path, 0777));
-    snprintf(path, sizeof path, "%s/proc/self/mountinfo", root);
-    test_write_file(path, "", 0);
-    snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
-    test_write_file(path, "0::/app/web\n", 12);
+    test_write_under(root, "/proc/self/mountinfo", "");
+    test_write_under(root, "/proc/self/cgroup", "0::/app/web\n");
     assert_ok(leat__cpus_probe(&cpus, root));
     expect_str_eq(cpus.cgroup, "v2 /app/web");
     leat__cpus_fini(&cpus);
-    test_write_file(path, "4:cpu:/old\n0::/app\n", 20);
+    test_write_under(root, "/proc/self/cgroup", "4:cpu:/old\n0::/app\n");
     assert_ok(leat__cpus_probe(&cpus, root));
     expect_str_eq(cpus.cgroup, "v1 /old");
     leat__cpus_fini(&cpus);
