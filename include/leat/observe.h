@@ -77,9 +77,12 @@ LEAT_API int leat_stack_report(int fd);
 
 /* Deadlocks. One is reported, with a dump on standard error, when every task waits for another one:
  * no operation, timer or pool's call is under way that could wake any, every thread of the process
- * belongs to the one runtime, is its caller or is asleep in the kernel on its behalf, and nobody
- * holds. Then the waits end with -EDEADLK, so that the program unwinds, and leat_run returns
- * -EDEADLK whatever the root task returns. LEAT_WATCH=0 in the environment turns it off.
+ * belongs to a runtime, is the caller of its leat_run or is asleep in the kernel on its behalf, and
+ * nobody holds. Then the waits end with -EDEADLK, so that the program unwinds, and leat_run returns
+ * -EDEADLK whatever the root task returns; of several runtimes one at a time, for what unwinds may
+ * wake the tasks of another. None is reported while a runtime is embedded (leat/embed.h). A thread
+ * that ends and was the last that could have helped is noticed within a second.
+ * LEAT_WATCH=0 in the environment turns it off.
  *
  * Hold when something that leat cannot see will wake a task: no deadlock is reported until as many
  * releases have been made. Any thread; counted over the whole process. Never blocks. */

@@ -2,12 +2,19 @@
 /* Deadlock: every task waits for another one, and nothing else is there that could wake any.
  *
  * A claim about a whole process, so each part of it is looked at, the cheap ones first: nobody
- * holds (leat_hold); there is one runtime; no timer is set; every live task is in a wait that only
+ * holds (leat_hold); in each runtime no timer is set, and every live task is in a wait that only
  * another task can end (leat__reason.inner, or a join); every thread of the process is a worker, a
- * pool's, the watching one, leat_run's caller, or one of the kernel's for io_uring. Any other
+ * pool's, the watching one, a leat_run's caller, or one of the kernel's for io_uring. Any other
  * thread could send to a channel in a moment, and nobody can know that it will not. All this
  * between two looks at the counters that show all workers asleep, and the same; and once more at
  * the next look, some milliseconds later, before anybody is told.
+ *
+ * Then the waits of one runtime end, and of the others only if they are stuck still: what unwinds
+ * may wake them. A wait for what another task does on the caller's memory (LEAT__INNER_OWED)
+ * counts, and is left to that.
+ *
+ * Where a thread of the program is all that speaks against it, nobody tells when that has ended: so
+ * threads are counted again now and then, and tasks only when there are none but ours.
  *
  * A live task that waits for something outside is a witness against; the last one is asked first,
  * so that a server without requests, with a million tasks behind locks, costs one look.
@@ -15,8 +22,8 @@
  * INVARIANTS
  *   I1  Only waits whose generation was seen in the deadlock are ended: whoever was woken by then,
  *       and waits anew, is left alone.
- *   I2  A verdict is passed on tasks that did not move while they were looked at: all workers slept
- *       before and after, and made no turn in between (leat__sched_is_still).
+ *   I2  A verdict is passed on tasks that did not move while they were looked at: all workers, of
+ *       every runtime, slept before and after, and made no turn in between (leat__sched_is_still).
  * ORDERING
  *   O1  The blocks are read while nobody writes them: what the workers wrote before they slept is
  *       visible since leat__sched_is_still took the lock under which they went to sleep. */
@@ -88,28 +95,43 @@ static unsigned count_threads(void)
     return count;
 }
 
-static bool threads_are_ours(struct leat__runtime *runtime)
+/* Adds those of a runtime, and the one in its leat_run. Returns false when that cannot be told: one
+ * that starts is counted before it is there, and would hide another thread. (The first worker of an
+ * embedded runtime is its caller: not told either.) */
+static bool add_threads(struct leat__runtime *runtime, unsigned *count)
 {
-    unsigned blocking, idle, compute = leat__compute_count(runtime->compute);
+    unsigned blocking, idle;
 
     leat__blocking_count(runtime->blocking, &blocking, &idle);
-    /* One that starts is counted before it is there, and would hide another thread. */
-    if (idle != blocking)
-        return false;
-    /* and the one that watches, and the one in leat_run */
-    return count_threads() <= leat__sched_workers(runtime->sched) + blocking + compute + 2;
+    *count += leat__sched_workers(runtime->sched) + blocking +
+              leat__compute_count(runtime->compute) + 1;
+    return idle == blocking && !runtime->driver;
+}
+
+bool leat__deadlock_alone(void)
+{
+    unsigned ours = 1; /* the one that watches */
+
+    for (struct leat__observed *at = leat__registry_first(); at; at = at->next)
+        if (!add_threads(at->runtime, &ours))
+            return false;
+    return count_threads() <= ours;
 }
 
 /* ---- tasks ---- */
 
-static bool waits_inside(const struct leat__sight *sight)
+static bool waits_inside(const struct leat__sight *sight, bool *owed)
 {
     struct leat__reason reason;
 
+    *owed = true;
     if (sight->state == LEAT__SIGHT_INPLACE)
         return true;
-    return sight->state == LEAT__SIGHT_WAITING && !sight->timed && sight->reason &&
-           leat__peek(sight->reason, &reason, sizeof reason) && reason.inner;
+    if (sight->state != LEAT__SIGHT_WAITING || sight->timed || !sight->reason ||
+        !leat__peek(sight->reason, &reason, sizeof reason))
+        return false;
+    *owed = reason.inner == LEAT__INNER_OWED;
+    return reason.inner != LEAT__OUTER;
 }
 
 struct stuck {
@@ -143,6 +165,7 @@ static bool all_wait_inside(struct leat__observed *observed, struct all_stuck *a
     struct leat__task *task;
     struct leat__sight sight;
     size_t live = 0;
+    bool owed;
 
     while ((task = leat__walk_next(&walk))) {
         if (!leat__sight_take(&sight, task, NULL, 0)) {
@@ -150,15 +173,15 @@ static bool all_wait_inside(struct leat__observed *observed, struct all_stuck *a
                 return false; /* it changed too fast: so it is not stuck */
             continue;
         }
-        if (!waits_inside(&sight)) {
+        if (!waits_inside(&sight, &owed)) {
             observed->witness = task;
             return false;
         }
         live++;
-        if (sight.ticket)
+        if (sight.ticket && !owed)
             note(all, task, &sight);
     }
-    return live > 0 && all->count > 0;
+    return live > 0;
 }
 
 static bool timers_are_set(struct leat__runtime *runtime)
@@ -173,12 +196,60 @@ static bool timers_are_set(struct leat__runtime *runtime)
 static bool witness_speaks(const struct leat__observed *observed)
 {
     struct leat__sight sight;
+    bool owed;
 
     return observed->witness && leat__sight_take(&sight, observed->witness, NULL, 0) &&
-           !waits_inside(&sight);
+           !waits_inside(&sight, &owed);
+}
+
+static bool is_stuck(struct leat__observed *observed, struct all_stuck *all)
+{
+    return !timers_are_set(observed->runtime) && !witness_speaks(observed) &&
+           all_wait_inside(observed, all);
 }
 
 /* ---- the verdict ---- */
+
+/* All workers of all runtimes sleep; `moved` tells whether any has been awake in between. */
+static bool all_are_still(uint64_t *moved)
+{
+    bool still = true;
+
+    *moved = 0;
+    for (struct leat__observed *at = leat__registry_first(); at && still; at = at->next) {
+        uint64_t own;
+
+        still = leat__sched_is_still(at->runtime->sched, &own);
+        *moved += own;
+    }
+    return still;
+}
+
+/* Are all runtimes stuck, the one that is looked at first? Returns whose waits are to be ended, the
+ * first that has any, with them; NULL: nobody's. */
+static struct leat__observed *find_victim(struct leat__observed *observed, struct all_stuck *all)
+{
+    struct leat__observed *victim = observed;
+
+    if (!is_stuck(observed, all))
+        return NULL;
+    for (struct leat__observed *at = leat__registry_first(); at; at = at->next) {
+        struct all_stuck theirs = { 0 };
+        bool stuck = at == observed || is_stuck(at, &theirs);
+
+        if (stuck && all->count == 0 && theirs.count > 0) {
+            struct all_stuck none = *all;
+
+            *all = theirs;
+            theirs = none;
+            victim = at;
+        }
+        free(theirs.tasks);
+        if (!stuck)
+            return NULL;
+    }
+    return all->count > 0 ? victim : NULL;
+}
 
 static void end_it(struct leat__runtime *runtime, const struct all_stuck *all)
 {
@@ -187,7 +258,8 @@ static void end_it(struct leat__runtime *runtime, const struct all_stuck *all)
         leat__log(runtime, LEAT_LOG_ERROR,
                   "deadlock: every task waits for another one; their waits end with EDEADLK");
         if (runtime->log_level >= LEAT_LOG_ERROR)
-            (void)leat__dump_runtime(runtime, STDERR_FILENO);
+            for (struct leat__observed *at = leat__registry_first(); at; at = at->next)
+                (void)leat__dump_runtime(at->runtime, STDERR_FILENO);
     }
     store_relaxed(&runtime->deadlocked, true);
     leat__sights_end();
@@ -197,28 +269,27 @@ static void end_it(struct leat__runtime *runtime, const struct all_stuck *all)
 
 bool leat__deadlock_look(struct leat__observed *observed)
 {
-    struct leat__runtime *runtime = observed->runtime;
+    struct leat__observed *victim;
     struct all_stuck all = { 0 };
     uint64_t before, after;
     bool again = false;
 
-    if (!leat__sched_is_still(runtime->sched, &before)) /* I2, O1 */
+    observed->foreign = false;
+    if (!leat__sched_is_still(observed->runtime->sched, &before))
         return true;
-    if (load_seq_cst(&holds) > 0 || leat__registry_count() > 1 || timers_are_set(runtime) ||
-        witness_speaks(observed))
+    if (load_seq_cst(&holds) > 0 || !all_are_still(&before)) /* I2, O1 */
         return false;
-    if (!all_wait_inside(observed, &all)) {
-        free(all.tasks);
-        return false;
-    }
-    if (!threads_are_ours(runtime)) {
+    victim = find_victim(observed, &all);
+    if (!victim) {
+        /* a task has been found that waits for something outside, or changes */
+    } else if (!leat__deadlock_alone()) {
         again = ++observed->doubts <= DOUBTS_MAX;
-    } else if (!leat__sched_is_still(runtime->sched, &after) || after != before ||
-               observed->suspected != before) {
+        observed->foreign = !again;
+    } else if (!all_are_still(&after) || after != before || observed->suspected != before) {
         observed->suspected = before; /* nothing moved since: then the next look tells */
         again = true;
     } else {
-        end_it(runtime, &all);
+        end_it(victim->runtime, &all);
         again = true;
     }
     free(all.tasks);

@@ -32,6 +32,7 @@
 #define PERIOD_ALONE_NS (25 * LEAT_MSEC) /* one worker: there is no neighbour */
 #define PERIOD_MIN_NS   (1 * LEAT_MSEC)
 #define QUIET           2
+#define PERIOD_FOREIGN_NS (500 * LEAT_MSEC) /* until threads of the program's are counted again */
 #define LATE_NS         (25 * LEAT_MSEC) /* by so much a look says nothing of who holds a worker */
 
 static struct {
@@ -74,17 +75,21 @@ static leat_time period(void)
     return leat__time_max(shortest, PERIOD_MIN_NS);
 }
 
-/* Returns whether the runtime wants another look after the period. */
-static bool look(struct leat__observed *observed, leat_time now, bool late, bool wanted)
+/* Returns after how long the runtime wants another look; LEAT_NEVER: it rings. */
+static leat_time look(struct leat__observed *observed, leat_time now, bool late, bool wanted)
 {
     struct leat__sched *sched = observed->runtime->sched;
     uint64_t moved;
     bool still;
 
     if (!observed->watch)
-        return false;
-    if (!wanted && observed->asleep && leat__sched_is_quiet(sched))
-        return false;
+        return LEAT_NEVER;
+    if (!wanted && observed->asleep && leat__sched_is_quiet(sched)) {
+        if (!observed->foreign)
+            return LEAT_NEVER;
+        if (!leat__deadlock_alone())
+            return PERIOD_FOREIGN_NS;
+    }
     observed->asleep = false;
     still = leat__sched_is_still(sched, &moved);
     if (!still || moved != observed->moved) {
@@ -92,12 +97,12 @@ static bool look(struct leat__observed *observed, leat_time now, bool late, bool
         observed->quiet = 0;
         observed->doubts = 0;
         leat__watch(observed, now, late);
-        return true;
+        return period();
     }
     if (++observed->quiet < QUIET || leat__deadlock_look(observed))
-        return true;
+        return period();
     observed->asleep = leat__sched_ring_me(sched, &bell); /* O1 */
-    return !observed->asleep;
+    return !observed->asleep ? period() : observed->foreign ? PERIOD_FOREIGN_NS : LEAT_NEVER;
 }
 
 static void dump_all(void)
@@ -121,7 +126,7 @@ static void watch_all(void *unused)
     (void)unused;
     for (;;) {
         leat_time now;
-        bool again = false, late, wanted;
+        bool late, wanted;
 
         await_bell(wait == LEAT_NEVER ? LEAT_NEVER : leat__time_add(last, wait));
         if (load_acquire(&stopping)) /* pairs with the release in stop_thread */
@@ -131,11 +136,11 @@ static void watch_all(void *unused)
         if (exchange_relaxed(&dump_wanted, false)) /* relaxed: the bell came after it */
             dump_all();
         /* A machine or a debugger that stood still is no task's fault. */
-        late = wait != LEAT_NEVER && now - last > wait + LATE_NS;
+        late = wait >= PERIOD_FOREIGN_NS || now - last > wait + LATE_NS;
         wanted = exchange_relaxed(&look_wanted, false); /* relaxed: likewise */
+        wait = LEAT_NEVER;
         for (struct leat__observed *at = registry.first; at; at = at->next)
-            again |= look(at, now, late || wait == LEAT_NEVER, wanted);
-        wait = again ? period() : LEAT_NEVER;
+            wait = leat__time_min(wait, look(at, now, late, wanted));
         last = leat__clock_now();
         pthread_mutex_unlock(&registry.lock);
     }
@@ -251,6 +256,8 @@ void leat__observe_stop(struct leat__runtime *runtime)
     if (last) {
         remove_signal();
         stop_thread(); /* without the lock: it may want that for a last look */
+    } else if (observed) {
+        leat__observe_ring(); /* it may have been all that those left waited for */
     }
     pthread_mutex_unlock(&registry.life);
     free(observed);
@@ -267,11 +274,7 @@ int leat__registry_each(int (*fn)(struct leat__runtime *runtime, void *arg), voi
     return err;
 }
 
-unsigned leat__registry_count(void)
+struct leat__observed *leat__registry_first(void)
 {
-    unsigned count = 0;
-
-    for (struct leat__observed *at = registry.first; at; at = at->next)
-        count++;
-    return count;
+    return registry.first;
 }

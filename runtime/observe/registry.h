@@ -35,6 +35,7 @@ struct leat__observed {
     uint64_t               moved;  /* all that shows that its workers go on, at the last look */
     uint64_t               suspected; /* the movement at a look that found a deadlock */
     unsigned               doubts; /* looks that foreign threads kept from a verdict */
+    bool                   foreign; /* they alone do, for long: count threads now and then */
     struct leat__task     *witness; /* a task that waited for something outside when last looked */
     struct leat__watched   workers[];
 };
@@ -56,13 +57,16 @@ void leat__observe_ring(void);
 /* Call fn for each runtime, none of which ends meanwhile; stops at the first error. */
 int leat__registry_each(int (*fn)(struct leat__runtime *runtime, void *arg), void *arg);
 
-/* How many runtimes there are. By the watching thread. */
-unsigned leat__registry_count(void);
+/* All of them. By the watching thread. */
+struct leat__observed *leat__registry_first(void);
 
 /* watch.c: name the tasks that hold their workers. */
 void leat__watch(struct leat__observed *observed, leat_time now, bool late);
 
 /* deadlock.c: all workers seem to sleep. Returns true to be called again after a while. */
 bool leat__deadlock_look(struct leat__observed *observed);
+
+/* Are all threads of the process leat's, and is none of its pools' busy? By the watching thread. */
+bool leat__deadlock_alone(void);
 
 #endif

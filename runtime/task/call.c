@@ -110,6 +110,8 @@ int leat__calls_open(struct leat__runtime *runtime)
 
 void leat__calls_close(struct leat__runtime *runtime)
 {
+    static const struct leat__reason reason = { "see the calls of others return",
+                                                LEAT__ABOUT_NOTHING, LEAT__INNER_OWED };
     struct leat_runtime *handle = runtime->handle;
     struct leat__wait wait;
     int err = leat__wait_begin(&wait, LEAT__WAIT_SHIELDED, LEAT_NEVER);
@@ -118,6 +120,7 @@ void leat__calls_close(struct leat__runtime *runtime)
                 "a forked child has returned from a task's function: "
                                                "end it with exec or _exit");
     leat__check(err == 0, "a shielded wait can always begin: tell the authors of leat");
+    leat__self_reason(wait.self, &reason, NULL);
     handle->closer = wait.ticket;
     if (fetch_or_acq_rel(&handle->word, CLOSED) == 0) /* O1, O2 */
         (void)leat__wait_abandon(&wait);
@@ -143,6 +146,7 @@ static int run_call(void *arg)
 
     self->scope = call->scope; /* it outlives the call: its owner waits for us */
     self->shield = call->shield;
+    self->fn = call->fn; /* for reports */
     call->result = call->fn(call->arg);
     leat__check(self->scope == call->scope, "join every scope that a call's function enters");
     leat__bound_leave(self);
@@ -155,17 +159,21 @@ static int run_call(void *arg)
 }
 
 /* The caller is counted, or inside. */
-static int call_counted(struct leat__runtime *runtime, int (*fn)(void *arg), void *arg)
+static int call_counted(struct leat__runtime *runtime, int (*fn)(void *arg), void *arg,
+                        const void *origin)
 {
+    static const struct leat__reason reason = { "have called", LEAT__ABOUT_FUNCTION,
+                                                LEAT__INNER_OWED };
     struct leat__self *self = leat__self();
     struct call call = { .fn = fn, .arg = arg, .scope = self->scope, .shield = self->shield };
     struct leat__wait wait;
     int err = leat__wait_begin(&wait, LEAT__WAIT_SHIELDED, LEAT_NEVER);
 
     leat__check(err == 0, "a shielded wait can always begin: tell the authors of leat");
+    leat__self_reason(self, &reason, (void *)(uintptr_t)fn);
     call.ticket = wait.ticket;
-    err = leat_spawn_opt((struct leat_scope *)(void *)&runtime->calls, run_call, &call,
-                         LEAT_TASK_OPTIONS(.name = "call"));
+    err = leat__spawn_from((struct leat_scope *)(void *)&runtime->calls, run_call, &call,
+                           LEAT_TASK_OPTIONS(.name = "call"), origin);
     if (err) {
         (void)leat__wait_abandon(&wait);
         return err;
@@ -185,7 +193,7 @@ int leat_call(struct leat_runtime *handle, int (*fn)(void *arg), void *arg)
     if (err)
         return err;
     if (here && here->handle == handle)
-        return call_counted(here, fn, arg); /* I2 */
+        return call_counted(here, fn, arg, __builtin_return_address(0)); /* I2 */
     err = leat__runtime_enter(handle);
     if (err)
         return err;
@@ -193,7 +201,7 @@ int leat_call(struct leat_runtime *handle, int (*fn)(void *arg), void *arg)
         leat__runtime_leave(handle);
         return -EDEADLK; /* the caller is the worker that would have to run it */
     }
-    err = call_counted(handle->runtime, fn, arg);
+    err = call_counted(handle->runtime, fn, arg, __builtin_return_address(0));
     leat__runtime_leave(handle);
     return err;
 }

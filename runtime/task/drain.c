@@ -56,7 +56,7 @@ void leat__drain(struct leat__runtime *runtime, leat_time patience)
     struct drain drain = { runtime, patience };
 
     /* relaxed: a hint, close looks in order; only tasks that are in there can spawn more */
-    if (load_relaxed(&root->pending) != 0) {
+    if (load_relaxed(&root->pending) != 0 && patience != LEAT_NEVER) {
         LEAT_SCOPE(scope);
 
         if (leat_spawn(&scope, hurry, &drain) < 0)

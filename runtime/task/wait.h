@@ -44,7 +44,11 @@ struct leat__reason {
         LEAT__ABOUT_NUMBER,
         LEAT__ABOUT_FUNCTION,
     } about;
-    bool inner; /* only another task or thread of the program can end it, or a deadline */
+    enum {
+        LEAT__OUTER,
+        LEAT__INNER = true, /* only another task or thread of the program ends it, or a deadline */
+        LEAT__INNER_OWED,   /* a task alone does: no deadlock, for it has the caller's memory */
+    } inner;
 };
 
 /* Who waits: the word. In a task's block, whose fiber is to be woken or that of the task on whose

@@ -288,3 +288,122 @@ LEAT_TEST(deadlock, none_is_reported_while_somebody_holds)
     if (!LEAT__TSAN)
         expect_exits(hold_and_release, 0, "deadlock");
 }
+
+/* ---- what was in the way, and is there no more ---- */
+
+static int wait_for_nothing(void *arg)
+{
+    (void)arg;
+    expect_err(one_that_waits_for_itself(), -EDEADLK);
+    return 0;
+}
+
+static void *run_stuck(void *arg)
+{
+    expect_err(leat_run(wait_for_nothing, arg, NULL), -EDEADLK);
+    return NULL;
+}
+
+static void *sleep_and_end(void *arg)
+{
+    nanosleep(&(struct timespec){ .tv_nsec = 700000000 }, NULL);
+    return arg;
+}
+
+static int sleep_well(void *arg)
+{
+    (void)arg;
+    return leat_sleep(700 * LEAT_MSEC);
+}
+
+static void *run_for_a_while(void *arg)
+{
+    expect_ok(leat_run(sleep_well, arg, NULL));
+    return NULL;
+}
+
+static void run_stuck_beside(void *(*other)(void *))
+{
+    pthread_t thread;
+
+    assert_ok(pthread_create(&thread, NULL, other, NULL));
+    run_stuck(NULL);
+    assert_ok(pthread_join(thread, NULL));
+}
+
+static void beside_a_thread(void)
+{
+    run_stuck_beside(sleep_and_end);
+}
+
+static void beside_a_runtime(void)
+{
+    run_stuck_beside(run_for_a_while);
+}
+
+LEAT_TEST(deadlock, one_is_reported_when_the_last_that_could_have_helped_has_ended)
+{
+    if (LEAT__TSAN)
+        test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
+    expect_exits(beside_a_thread, 0, "deadlock");
+    expect_exits(beside_a_runtime, 0, "deadlock");
+}
+
+static void *run_stuck_and_exit(void *arg)
+{
+    run_stuck(arg);
+    _exit(test_failed());
+}
+
+static void two_stuck(void)
+{
+    pthread_t thread;
+
+    assert_ok(pthread_create(&thread, NULL, run_stuck_and_exit, NULL));
+    run_stuck_and_exit(NULL); /* whose waits end first is not said */
+}
+
+LEAT_TEST(deadlock, two_runtimes_that_are_both_stuck_are_one)
+{
+    if (LEAT__TSAN)
+        test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
+    expect_exits(two_stuck, 0, "deadlock");
+}
+
+static int call_stuck(void *arg)
+{
+    (void)arg;
+    expect_ok(leat_call(leat_runtime_current(), wait_for_nothing, NULL));
+    return 0;
+}
+
+static void run_call_stuck(void)
+{
+    expect_err(leat_run(call_stuck, NULL, NULL), -EDEADLK);
+}
+
+LEAT_TEST(deadlock, a_call_into_a_runtime_that_waits_for_nothing_is_one)
+{
+    if (LEAT__TSAN)
+        test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
+    expect_exits(run_call_stuck, 0, "waits to have called wait_for_nothing");
+    expect_exits(run_call_stuck, 0, "(fn wait_for_nothing)");
+    expect_exits(run_call_stuck, 0, "spawned by call_stuck+");
+}
+
+static int detach_stuck(void *arg)
+{
+    return leat_detach(wait_for_nothing, arg, NULL);
+}
+
+static void drain_stuck(void)
+{
+    expect_err(leat_run(detach_stuck, NULL, LEAT_OPTIONS(.drain_ns = LEAT_NEVER)), -EDEADLK);
+}
+
+LEAT_TEST(deadlock, a_drain_without_end_is_none_that_could_help)
+{
+    if (LEAT__TSAN)
+        test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
+    expect_exits(drain_stuck, 0, "deadlock");
+}
