@@ -3,43 +3,21 @@
  * one who began waits for the other, asleep on a word each. */
 #include "compute.h"
 #include "helper.h"
+#include "word.h"
 
-#include <linux/futex.h>
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stddef.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #define ROUNDS 9
 
-struct line {
-    _Alignas(128) _Atomic uint32_t value;
-};
-
-static struct line begun, done;
-
-static void wait_until(_Atomic uint32_t *word, uint32_t value)
-{
-    uint32_t seen;
-
-    while ((seen = atomic_load(word)) != value)
-        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
-}
-
-static void set(_Atomic uint32_t *word, uint32_t value)
-{
-    atomic_store(word, value);
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-}
+static struct perf_word begun, done;
 
 static void *other(void *rounds)
 {
     perf_bind(1);
     for (uint32_t i = 1; i <= *(uint32_t *)rounds; i++) {
-        wait_until(&begun.value, i);
+        perf_word_wait(&begun, i);
         compute_ms(1);
-        set(&done.value, i);
+        perf_word_set(&done, i);
     }
     return NULL;
 }
@@ -48,9 +26,9 @@ static double spread(uint32_t round)
 {
     int64_t begin = perf_now_ns();
 
-    set(&begun.value, round);
+    perf_word_set(&begun, round);
     compute_ms(1);
-    wait_until(&done.value, round);
+    perf_word_wait(&done, round);
     return (double)(perf_now_ns() - begin) / 1e6;
 }
 

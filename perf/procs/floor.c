@@ -4,49 +4,30 @@
  * on a word each in shared memory. Pipelined: 32 messages of 8 bytes into a socket, then 32 out.
  */
 #include <errno.h>
-#include <linux/futex.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "helper.h"
+#define PERF_WORDS_ARE_SHARED
+#include "word.h"
 
 enum { CALLS = 20000, WINDOW = 32 };
 
-struct line {
-    _Alignas(128) _Atomic uint32_t value;
-};
-
 struct pair {
-    struct line *request, *reply; /* shared */
-    uint32_t     next;
-    int          socket;
+    struct perf_word *request, *reply; /* shared */
+    uint32_t          next;
+    int               socket;
 };
-
-static void wait_until(_Atomic uint32_t *word, uint32_t value)
-{
-    uint32_t seen;
-
-    while ((seen = atomic_load(word)) != value)
-        syscall(SYS_futex, word, FUTEX_WAIT, seen, NULL, NULL, 0);
-}
-
-static void set(_Atomic uint32_t *word, uint32_t value)
-{
-    atomic_store(word, value);
-    syscall(SYS_futex, word, FUTEX_WAKE, 1, NULL, NULL, 0);
-}
 
 static void serve_words(struct pair *pair)
 {
     for (uint32_t i = 1; i != 0; i++) {
-        wait_until(&pair->request->value, i);
-        set(&pair->reply->value, i);
+        perf_word_wait(pair->request, i);
+        perf_word_set(pair->reply, i);
     }
 }
 
@@ -57,8 +38,8 @@ static void call_words(void *data)
     for (int i = 0; i < CALLS; i++) {
         uint32_t number = ++pair->next;
 
-        set(&pair->request->value, number);
-        wait_until(&pair->reply->value, number);
+        perf_word_set(pair->request, number);
+        perf_word_wait(pair->reply, number);
     }
 }
 
@@ -96,12 +77,12 @@ int main(int argc, char **argv)
 {
     struct perf_args args = perf_args_parse(argc, argv);
     int              pipelined = strcmp(args.question, "procs_pipelined") == 0, sockets[2];
-    struct line     *lines = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-                                  -1, 0);
-    struct pair      pair = { .request = lines, .reply = lines + 1 };
+    struct perf_word *words = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                                   -1, 0);
+    struct pair      pair = { .request = words, .reply = words + 1 };
     pid_t            pid;
 
-    if (lines == MAP_FAILED || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0)
+    if (words == MAP_FAILED || socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) != 0)
         perf_die("setting up", errno);
     if (perf_cpu_count() < 2)
         perf_skip("two CPUs are needed");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Channels pass each element exactly once, in order, and say when they are closed. */
+#include "chan/ledger.h"
 #include "base/random.h"
 #include "harness/test.h"
 
@@ -7,8 +8,6 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-
-typedef leat_chan(long) long_chan;
 
 static void open_chan(long_chan *chan, size_t capacity)
 {
@@ -274,56 +273,24 @@ LEAT_TEST_TASK(chan, a_deadline_ends_a_wait_and_loses_nothing)
     leat_chan_destroy(&chan);
 }
 
-struct ledger {
-    long_chan chan;
-    long      sent, received; /* atomically */
-};
-
-static int send_until_cancelled(void *arg)
-{
-    struct ledger *ledger = arg;
-    int err;
-
-    while ((err = leat_send(&ledger->chan, &(long){ 1 })) == 0)
-        __atomic_fetch_add(&ledger->sent, 1, __ATOMIC_RELAXED);
-    return err;
-}
-
-static int receive_until_cancelled(void *arg)
-{
-    struct ledger *ledger = arg;
-    long value;
-    int err;
-
-    while ((err = leat_recv(&ledger->chan, &value)) == 0)
-        __atomic_fetch_add(&ledger->received, value, __ATOMIC_RELAXED);
-    return err;
-}
-
-/* An element is with its sender, in the channel or with its receiver, whatever is cancelled when.
- * */
 LEAT_TEST_TASK(chan, cancels_at_random_instants_conserve_every_element)
 {
     for (size_t round = 0; round < test_rounds(40, 2000); round++) {
         struct ledger ledger = { .sent = 0 };
-        long left = 0, value;
 
         open_chan(&ledger.chan, round % 5);
         {
             LEAT_SCOPE(scope, .deadline = leat_after((leat_time)(round * 37 % 900) * LEAT_USEC));
 
             for (int i = 0; i < 3; i++) {
-                leat_spawn(&scope, send_until_cancelled, &ledger);
-                leat_spawn(&scope, receive_until_cancelled, &ledger);
+                leat_spawn(&scope, ledger_send, &ledger);
+                leat_spawn(&scope, ledger_receive, &ledger);
             }
             (void)leat_sleep((leat_time)(round * 53 % 700) * LEAT_USEC);
             leat_scope_cancel(&scope);
             expect_ne(leat_scope_join(&scope), 0);
         }
-        while (leat_try_recv(&ledger.chan, &value) == 0)
-            left += value;
-        expect_eq(ledger.sent, ledger.received + left);
-        leat_chan_destroy(&ledger.chan);
+        ledger_close(&ledger);
     }
 }
 

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* Channels opened with .spsc: one sender and one receiver at a time, wherever they run. */
+#include "chan/ledger.h"
 #include "chan/single.h"
 #include "harness/test.h"
 
 #include <leat/leat.h>
 
 #include <pthread.h>
-
-typedef leat_chan(long) long_chan;
 
 struct run {
     long_chan chan;
@@ -108,52 +107,22 @@ LEAT_TEST_TASK(spsc, passes_all_in_order_from_a_thread_to_a_task)
     check(&run);
 }
 
-struct ledger {
-    long_chan chan;
-    long      sent, received; /* each written by its own side */
-};
-
-static int send_until_cancelled(void *arg)
-{
-    struct ledger *ledger = arg;
-    int err;
-
-    while ((err = leat_send(&ledger->chan, &(long){ 1 })) == 0)
-        ledger->sent++;
-    return err;
-}
-
-static int receive_until_cancelled(void *arg)
-{
-    struct ledger *ledger = arg;
-    long value;
-    int err;
-
-    while ((err = leat_recv(&ledger->chan, &value)) == 0)
-        ledger->received += value;
-    return err;
-}
-
 LEAT_TEST_TASK(spsc, cancels_conserve_every_element)
 {
     for (size_t round = 0; round < test_rounds(60, 3000); round++) {
         struct ledger ledger = { .sent = 0 };
-        long left = 0, value;
 
         assert_ok(leat_chan_open(&ledger.chan, .capacity = 1 + round % 4, .spsc = true));
         {
             LEAT_SCOPE(scope);
 
-            leat_spawn(&scope, send_until_cancelled, &ledger);
-            leat_spawn(&scope, receive_until_cancelled, &ledger);
+            leat_spawn(&scope, ledger_send, &ledger);
+            leat_spawn(&scope, ledger_receive, &ledger);
             (void)leat_sleep((leat_time)(round * 53 % 700) * LEAT_USEC);
             leat_scope_cancel(&scope);
             expect_err(leat_scope_join(&scope), -ECANCELED);
         }
-        while (leat_try_recv(&ledger.chan, &value) == 0)
-            left += value;
-        expect_eq(ledger.sent, ledger.received + left);
-        leat_chan_destroy(&ledger.chan);
+        ledger_close(&ledger);
     }
 }
 
