@@ -513,6 +513,8 @@ static const char *refusal(int err)
         return "io_uring is not supported here (EOPNOTSUPP)";
     case -ENOMEM:
         return "no memory for an io_uring, or the locked memory limit is too low (ENOMEM)";
+    case -EMFILE:
+        return "an io_uring needs more files: raise their limit (ulimit -n) (EMFILE)";
     default:
         return "io_uring could not be set up";
     }

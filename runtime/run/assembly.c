@@ -16,6 +16,7 @@
 #include "task/call.h"
 #include "task/drain.h"
 #include "task/measure.h"
+#include "task/self.h"
 #include "task/task.h"
 
 #include <leat/error.h>
@@ -45,7 +46,10 @@ static int build_reactors(struct leat__assembly *assembly)
 
         if (err) {
             snprintf(assembly->complaint, sizeof assembly->complaint, "the reactor %s%s",
-                     why ? "was refused: " : "could not be created", why ? why : "");
+                     why             ? "was refused: "
+                     : err == -EMFILE ? "needs more files: raise their limit (ulimit -n)"
+                                      : "could not be created",
+                     why ? why : "");
             return err;
         }
         if (why)
@@ -164,8 +168,10 @@ static void observe(struct leat__assembly *assembly)
 static int root_task(void *arg)
 {
     struct leat__assembly *assembly = arg;
-    int result = assembly->fn(assembly->arg);
+    int result;
 
+    leat__self()->fn = assembly->fn; /* for reports: the program's own */
+    result = assembly->fn(assembly->arg);
     leat__calls_close(&assembly->runtime); /* before the drain: calls may detach tasks */
     leat__drain(&assembly->runtime, assembly->options.drain_ns);
     return result;
@@ -223,16 +229,17 @@ int leat__assembly_start(struct leat__assembly *assembly, int (*fn)(void *arg), 
     /* The root task last: workers that are started would run it, and one that can't be started
      * ends the others. */
     err = leat__sched_start(assembly->runtime.sched);
-    if (!err) {
-        err = leat__task_start_root(&assembly->runtime, root_task, assembly);
-        if (err)
-            leat__sched_stop(assembly->runtime.sched);
-    }
-    if (err == -EAGAIN)
+    if (err) {
         snprintf(assembly->complaint, sizeof assembly->complaint,
-                 "the worker threads could not be started");
-    if (err)
+                 "the worker threads could not be started%s",
+                 err == -EAGAIN ? ": raise the limit of processes (ulimit -u)" : "");
         return err;
+    }
+    err = leat__task_start_root(&assembly->runtime, root_task, assembly);
+    if (err) {
+        leat__sched_stop(assembly->runtime.sched);
+        return err;
+    }
     observe(assembly);
     return 0;
 }
@@ -264,8 +271,14 @@ void leat__assembly_destroy(struct leat__assembly *assembly, int err)
 {
     take_apart(assembly);
     leat__overflow_remove();
-    if (assembly->complaint[0])
-        fprintf(stderr, "leat: %s (%s)\n", assembly->complaint, leat_error_name(err));
+    if (assembly->complaint[0]) {
+        const char *name = leat_error_name(err);
+
+        if (strstr(assembly->complaint, name)) /* the kernel's reason names it */
+            fprintf(stderr, "leat: %s\n", assembly->complaint);
+        else
+            fprintf(stderr, "leat: %s (%s)\n", assembly->complaint, name);
+    }
     leat__cpus_fini(&assembly->cpus);
     leat__fork_leave(&assembly->alive);
     free(assembly);

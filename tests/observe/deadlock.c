@@ -389,6 +389,7 @@ LEAT_TEST(deadlock, a_call_into_a_runtime_that_waits_for_nothing_is_one)
     expect_exits(run_call_stuck, 0, "waits to have called wait_for_nothing");
     expect_exits(run_call_stuck, 0, "(fn wait_for_nothing)");
     expect_exits(run_call_stuck, 0, "spawned by call_stuck+");
+    expect_exits(run_call_stuck, 0, "task 1 \"root\" (fn call_stuck)");
 }
 
 static int detach_stuck(void *arg)

@@ -248,3 +248,19 @@ LEAT_TEST(run, an_idle_runtime_uses_no_cpu_timing_io_uring)
 {
     stay_idle(LEAT_REACTOR_IO_URING);
 }
+
+static void run_without_files(void)
+{
+    const enum leat_reactor kinds[] = { LEAT_REACTOR_AUTO, LEAT_REACTOR_EPOLL };
+    int zero = 0, fd = dup(STDERR_FILENO); /* the lowest that is free */
+
+    close(fd);
+    assert_ok(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ (rlim_t)fd + 1, (rlim_t)fd + 1 }));
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        expect_err(leat_run(give, &zero, LEAT_OPTIONS(.reactor = kinds[i], .workers = 2)), -EMFILE);
+}
+
+LEAT_TEST(run, a_limit_of_files_that_is_too_low_is_named)
+{
+    expect_exits(run_without_files, 0, "more files: raise their limit (ulimit -n)");
+}

@@ -75,7 +75,7 @@ done
 [ "$outputs" != live ] || echo "no core file here: $(cat /proc/sys/kernel/core_pattern)" >&2
 
 for output in $outputs; do
-    shows $output '^task [0-9]+ "root" \(fn root_task\) joins a scope, and runs a child of it'
+    shows $output '^task [0-9]+ "root" \(fn app\) joins a scope, and runs a child of it'
     shows $output '^task [0-9]+ "napper" \(fn nap\) waits to have slept'
     shows $output '^task [0-9]+ "taker" \(fn take\) waits to receive from a channel "orders"'
     shows $output '^task [0-9]+ "newcomer" \(fn nap\) has not been started'
