@@ -407,6 +407,7 @@ int main(int argc, char **argv)
 {
     struct perf_args args = perf_args_parse(argc, argv);
 
-    return leat_main(ask, &args, LEAT_OPTIONS(.workers = 1,
-                                              .compute_threads = (unsigned)args.workers));
+    return leat_main(ask, &args,
+                     LEAT_OPTIONS(.workers = 1, .compute_threads = (unsigned)args.workers,
+                                  .stall_ns = LEAT_NEVER)); /* it makes ten million keys itself */
 }
