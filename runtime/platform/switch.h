@@ -96,7 +96,7 @@ static inline void leat__context_prefetch_hint(const struct leat__context *conte
 }
 
 /* The same for a context that has been parked for long: all of its frames, as far as those of a
- * sleeping task reach (608 bytes). */
+ * sleeping task reach (560 bytes), and the header behind them, which its end touches. */
 static inline void leat__context_prefetch_cold(const struct leat__context *context)
 {
     for (int i = 0; i < 10; i++)

@@ -11,6 +11,7 @@
 struct plain_thread {
     struct leat__sleeper  sleeper;
     struct leat__self     self;
+    struct leat__seat     seat;
     struct leat__runtime *runtime;
     struct leat_ctx      *ctx;
 };
@@ -24,7 +25,7 @@ struct leat__self *leat__self_of_thread(void)
         /* relaxed: nobody else sees it yet */
         store_relaxed(&thread->sleeper.waiter.word, LEAT__WORD_THREAD);
         thread->self.waiter = &thread->sleeper.waiter;
-        leat__self_sit(&thread->self, &thread->self.own);
+        leat__self_sit(&thread->self, &thread->seat);
     }
     if (leat__fork_forked())
         thread->self.budget = 0; /* the checkpoint of every blocking call refuses */

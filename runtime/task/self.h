@@ -34,8 +34,8 @@ _Static_assert(sizeof(struct leat__grace) <= sizeof(struct leat_guard), "the pub
 /* What others reach while the caller waits: its timer and its place among the scope's members. A
  * task's lies on its stack's side, not on the stack: of a million sleepers each was fired, and
  * taken out of the list by its neighbours, at the price of cold pages (p99 of random expiries:
- * 10.7 ms late, 0.18 with this; one run each). Those without a stack of their own have it in their
- * self. */
+ * 10.7 ms late, 0.18 with this; one run each). Those without a stack of their own have it beside
+ * their self. */
 struct leat__seat {
     struct leat__timer timer; /* of the current wait; its arg is the waiter, always */
     /* under the scope's lock, but that its own task may look at any time: for a hint, and whether a
@@ -66,7 +66,6 @@ struct leat__self {
     const void                *about;
     leat_time                  since; /* the wait's beginning, about */
     leat_time                  began; /* the task's */
-    struct leat__seat          own; /* of a plain thread and of one that runs in place */
 };
 
 static inline struct leat__waiter *leat__seat_waiter(const struct leat__seat *seat)
@@ -74,7 +73,8 @@ static inline struct leat__waiter *leat__seat_waiter(const struct leat__seat *se
     return seat->timer.arg;
 }
 
-/* No wait is open. The seat is the self's own, or a stack's side: all-zero, or left by another. */
+/* No wait is open. The seat is one beside the self, or a stack's side: all-zero, or left by
+ * another. */
 static inline void leat__self_sit(struct leat__self *self, struct leat__seat *seat)
 {
     self->seat = seat;

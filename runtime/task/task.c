@@ -39,10 +39,10 @@ static inline void settle_waiter(struct leat__waiter *waiter, uint64_t kind)
         store_relaxed(&waiter->word, (word & ~LEAT__WORD_KIND) | kind);
 }
 
-/* Run the task on the fiber, whose stack is its own or a joining parent's. The block is given back,
- * and the task counted out of its scope, before this returns. */
+/* Run the task on the fiber, whose stack is its own or a joining parent's: `here`. The block is
+ * given back, and the task counted out of its scope, before this returns. */
 static inline void run(struct leat__task *task, struct leat__fiber *fiber,
-                       struct leat__stack *stack, bool here)
+                       struct leat__stack *stack, struct leat__seat *seat, bool here)
 {
     struct leat__worker *worker = leat__worker_current();
     struct leat__runtime *runtime = leat__worker_runtime(worker);
@@ -53,7 +53,7 @@ static inline void run(struct leat__task *task, struct leat__fiber *fiber,
     int result;
 
     leat__self_init(&self, &task->waiter, task, scope);
-    leat__self_sit(&self, here ? &self.own : stack->side);
+    leat__self_sit(&self, seat);
     self.stack = stack;
     self.outer = here ? fiber->self : NULL;
     self.began = leat__worker_looked(worker);
@@ -109,7 +109,7 @@ static inline void run(struct leat__task *task, struct leat__fiber *fiber,
 
 void leat__task_body(struct leat__fiber *fiber, struct leat__stack *stack)
 {
-    run(task_of(fiber), fiber, stack, false);
+    run(task_of(fiber), fiber, stack, stack->side, false);
 }
 
 /* A C++ exception that nothing in the child catches would go on into the parent whose stack it has,
@@ -134,6 +134,7 @@ bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber)
     struct leat__worker *worker = leat__worker_current();
     const struct leat__runtime *runtime = leat__worker_runtime(worker);
     struct leat__self *self = host->self;
+    struct leat__seat seat;
     int saved = errno;
 
     bool returned __attribute__((cleanup(check_returned))) = true;
@@ -142,7 +143,7 @@ bool leat__task_run_here(struct leat__fiber *host, struct leat__fiber *fiber)
         leat__worker_in_catch(worker))
         return false;
     returned = false;
-    run(task_of(fiber), host, self->stack, true);
+    run(task_of(fiber), host, self->stack, &seat, true);
     returned = true;
     host->self = self;
     errno = saved;

@@ -117,14 +117,17 @@ MODEL_DRIVER(bound_cancel_walks_past_a_scope_that_leaves, .weak_preemptions = 1)
     check_poison(&b, sizeof b);
 }
 
-static struct leat__self passing; /* of task 1, on a frame that ends */
+static struct frame {
+    struct leat__self self;
+    struct leat__seat seat;
+} passing; /* of task 1, and ends */
 
 static void look_and_leave(void *arg)
 {
     (void)arg;
-    played[1].fiber.self = &passing;
+    played[1].fiber.self = &passing.self;
     (void)leat_cancelled(); /* joins */
-    leat__bound_leave(&passing);
+    leat__bound_leave(&passing.self);
     played[1].fiber.self = &selves[1];
     memset(&passing, POISON, sizeof passing);
 }
@@ -132,9 +135,9 @@ static void look_and_leave(void *arg)
 MODEL_DRIVER(bound_cancel_walks_past_a_task_that_leaves, .weak_preemptions = 1)
 {
     reset();
-    passing = selves[1];
-    passing.scope = &b;
-    leat__self_sit(&passing, &passing.own);
+    passing.self = selves[1];
+    passing.self.scope = &b;
+    leat__self_sit(&passing.self, &passing.seat);
     model_spawn(look_and_leave, NULL);
     model_spawn(wait_inside, &b);
     model_spawn(cancel, &a);
@@ -144,18 +147,18 @@ MODEL_DRIVER(bound_cancel_walks_past_a_task_that_leaves, .weak_preemptions = 1)
 
 /* Tasks that end as they are woken, and their frames with them, while the cancel that woke one is
  * still on its way to the other. */
-static struct leat__self frames[TASKS];
+static struct frame frames[TASKS];
 
 static void wait_and_end(void *scope)
 {
     int i = model_self();
 
-    frames[i] = selves[i];
-    frames[i].scope = scope;
-    leat__self_sit(&frames[i], &frames[i].own);
-    played[i].fiber.self = &frames[i];
+    frames[i].self = selves[i];
+    frames[i].self.scope = scope;
+    leat__self_sit(&frames[i].self, &frames[i].seat);
+    played[i].fiber.self = &frames[i].self;
     model_check(wait_for_ever() == -ECANCELED);
-    leat__bound_leave(&frames[i]);
+    leat__bound_leave(&frames[i].self);
     played[i].fiber.self = &selves[i];
     memset(&frames[i], POISON, sizeof frames[i]);
 }
@@ -176,14 +179,14 @@ MODEL_DRIVER(bound_cancel_walks_past_those_it_has_woken, .weak_preemptions = 1, 
 static void move_and_end(void *arg)
 {
     (void)arg;
-    frames[1] = selves[1];
-    frames[1].scope = &b;
-    leat__self_sit(&frames[1], &frames[1].own);
-    played[1].fiber.self = &frames[1];
+    frames[1].self = selves[1];
+    frames[1].self.scope = &b;
+    leat__self_sit(&frames[1].self, &frames[1].seat);
+    played[1].fiber.self = &frames[1].self;
     (void)leat_cancelled(); /* joins */
-    frames[1].scope = &other;
+    frames[1].self.scope = &other;
     model_check(wait_for_ever() == -ECANCELED);
-    leat__bound_leave(&frames[1]);
+    leat__bound_leave(&frames[1].self);
     played[1].fiber.self = &selves[1];
     model_check(!b.members && !other.members);
     memset(&frames[1], POISON, sizeof frames[1]);

@@ -18,6 +18,7 @@
 enum { TASKS = 5 }; /* 0 is the body */
 
 static struct leat__self selves[TASKS];
+static struct leat__seat seats[TASKS];
 static struct leat__task played[TASKS]; /* waiters and fibers of those that are tasks */
 static struct leat__sleeper sleepers[TASKS]; /* and of those that are plain threads */
 static struct leat__timer *armed[TASKS]; /* whose wait has a deadline */
@@ -36,6 +37,7 @@ static bool tasks_watch;
 static inline void tasks_reset(struct leat__scope *scope)
 {
     memset(selves, 0, sizeof selves);
+    memset(seats, 0, sizeof seats);
     memset(armed, 0, sizeof armed);
     tasks_clock = 0;
     tasks_watch = false;
@@ -44,7 +46,7 @@ static inline void tasks_reset(struct leat__scope *scope)
         selves[i].waiter = &played[i].waiter;
         selves[i].task = &played[i];
         selves[i].scope = scope;
-        leat__self_sit(&selves[i], &selves[i].own);
+        leat__self_sit(&selves[i], &seats[i]);
         selves[i].budget = 1000;
         played[i].fiber.self = &selves[i];
         faces[i].running = &played[i].fiber;
@@ -69,7 +71,7 @@ static inline void tasks_make_plain(int i)
 {
     sleepers[i] = (struct leat__sleeper){ .waiter.word = LEAT__WORD_THREAD };
     selves[i].waiter = &sleepers[i].waiter;
-    leat__self_sit(&selves[i], &selves[i].own);
+    leat__self_sit(&selves[i], &seats[i]);
     selves[i].task = NULL;
 }
 

@@ -85,16 +85,16 @@ static void wait_and_reuse(void *arg)
 {
     (void)arg;
     (void)wait_until(3 * LEAT__TICK_NS);
-    memset(&selves[1].own.timer, POISON, sizeof selves[1].own.timer);
+    memset(&seats[1].timer, POISON, sizeof seats[1].timer);
     over = true;
     model_wake(2);
 }
 
 static void check_poison(void)
 {
-    const unsigned char *bytes = (const unsigned char *)&selves[1].own.timer;
+    const unsigned char *bytes = (const unsigned char *)&seats[1].timer;
 
-    for (size_t i = 0; i < sizeof selves[1].own.timer; i++)
+    for (size_t i = 0; i < sizeof seats[1].timer; i++)
         model_check(bytes[i] == POISON);
 }
 
