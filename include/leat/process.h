@@ -21,7 +21,7 @@ struct leat_signals;
 /* Catch these signals from now on instead of their default action; up to 8 numbers of 1 to 31.
  * One opener per signal and process at a time. Returns -EBUSY (a number is open already), -EINVAL
  * (SIGKILL, SIGSTOP, synchronous faults; SIGURG, which is leat's own, see leat/observe.h), -EMFILE,
- * -ENOMEM. */
+ * -ENOMEM. The one that LEAT_DUMP_SIGNAL names makes no dumps meanwhile. */
 LEAT_API LEAT_MUST_CHECK int leat_signals_open(struct leat_signals **ret, const int *numbers,
                                                size_t count);
 

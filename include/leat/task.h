@@ -250,6 +250,8 @@ LEAT_API const char *leat_task_name(void);
 
 /* Shield the block that follows: for up to `grace` nanoseconds from here its blocking calls see no
  * cancel and no deadline; after that they see them as everywhere else. LEAT_NEVER: no end of it.
+ * That goes for scopes and limits entered inside as well, so `grace` is the one limit that holds,
+ * and for the caller alone: tasks spawned inside are cancelled with the scopes around them.
  *
  *     LEAT_SHIELD (2 * LEAT_SEC) {
  *         leat_write_all(conn, goodbye, sizeof goodbye);

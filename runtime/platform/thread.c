@@ -5,6 +5,7 @@
  * inherited, and otherwise a signal could arrive before the thread has set its own. */
 #include "platform/thread.h"
 #include "base/check.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
@@ -55,6 +56,16 @@ static void take_signal_stack(char *low, const stack_t *before)
         munmap(low, stack.ss_size);
 }
 
+/* pthread_exit in a task finds the end of its stack and goes on on the thread's: here. The worker
+ * would be gone, and its runtime wait for ever. */
+static void end_of_thread(void *unused)
+{
+    (void)unused;
+    leat__check_failed("a function that leat has called ended its thread (pthread_exit or "
+                       "pthread_cancel): return from it instead",
+                       LEAT__FILE, __LINE__);
+}
+
 static void *run_thread(void *arg)
 {
     struct start *start = arg;
@@ -73,7 +84,9 @@ static void *run_thread(void *arg)
         sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ .sched_priority = 0 });
     free(start);
     errno = 0;
+    pthread_cleanup_push(end_of_thread, NULL);
     fn(fn_arg);
+    pthread_cleanup_pop(0);
     take_signal_stack(signal_stack, &stack_before);
     return NULL;
 }

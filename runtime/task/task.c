@@ -249,6 +249,8 @@ static int launch(struct leat__scope *scope, struct leat__task *task,
 /* Wait at the scope's limit. On success the child may run. */
 static int enter_limit(struct leat__scope *scope)
 {
+    static const struct leat__reason reason = { "spawn a task, at the limit of the scope",
+                                                LEAT__ABOUT_NAME, true };
     struct leat__self *self = leat__self();
     struct leat__waitnode node = { 0 };
 
@@ -262,6 +264,7 @@ static int enter_limit(struct leat__scope *scope)
         leat__unlock(&scope->lock);
         return 0;
     }
+    leat__self_reason(self, &reason, scope->name);
     return leat__waitlist_wait(&scope->spawners, &node, &scope->lock);
 }
 

@@ -408,3 +408,32 @@ LEAT_TEST(deadlock, a_drain_without_end_is_none_that_could_help)
         test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
     expect_exits(drain_stuck, 0, "deadlock");
 }
+
+static int spawn_beside(void *arg)
+{
+    leat_yield(); /* by now the owner waits in its join */
+    return leat_spawn(arg, nothing, NULL);
+}
+
+static int spawn_at_the_limit(void *arg)
+{
+    LEAT_SCOPE(scope, .limit = 1, .name = "one at a time");
+
+    (void)arg;
+    leat_spawn(&scope, spawn_beside, &scope);
+    expect_err(leat_scope_join(&scope), -EDEADLK);
+    return 0;
+}
+
+static void run_at_the_limit(void)
+{
+    expect_err(leat_run(spawn_at_the_limit, NULL, NULL), -EDEADLK);
+}
+
+LEAT_TEST(deadlock, a_task_that_spawns_into_its_own_full_scope_is_one)
+{
+    if (LEAT__TSAN)
+        test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
+    expect_exits(run_at_the_limit, 0,
+                 "waits to spawn a task, at the limit of the scope \"one at a time\"");
+}

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* NULL in the place of a function stops the program with a sentence, at the call and not later at
- * address 0. */
+ * address 0; and so does one that ends its thread instead of returning. */
 #include "harness/test.h"
+#include "platform/sanitize.h"
 
 #include <leat/leat.h>
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/auxv.h>
 
 /* What is called in a task, in a child of the test's. */
 static int (*attempt)(void);
@@ -147,4 +150,31 @@ LEAT_TEST(missing, a_thread_of_no_runtime_is_told_so)
 LEAT_TEST_TASK(missing, no_items_need_no_function)
 {
     expect_ok(leat_gather_items(NULL, NULL, 1, 0, NULL));
+}
+
+static int end_thread(void *arg)
+{
+    pthread_exit(arg);
+}
+
+static int end_thread_here(void)
+{
+    return end_thread(NULL);
+}
+
+static int end_thread_of_the_pool(void)
+{
+    return leat_blocking(end_thread, NULL);
+}
+
+LEAT_TEST(missing, a_function_that_ends_its_thread_is_told_to_return)
+{
+    if (LEAT__TSAN)
+        test_skip("ThreadSanitizer has a check of its own against it");
+    if (getauxval(AT_BASE) == 0)
+        test_skip("pthread_exit needs libgcc_s, which a static program may not find");
+    attempt = end_thread_here;
+    expect_dies(run_attempt, SIGABRT, "ended its thread (pthread_exit or pthread_cancel)");
+    attempt = end_thread_of_the_pool;
+    expect_dies(run_attempt, SIGABRT, "ended its thread (pthread_exit or pthread_cancel)");
 }
