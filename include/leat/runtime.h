@@ -150,7 +150,8 @@ struct leat_stats {
     uint64_t    blocking_calls;
     uint64_t    compute_calls;
     uint64_t    unguarded; /* times a stack was used that the kernel gave no guard */
-    uint64_t    reserved[7];
+    uint64_t    starved;   /* new tasks that had to wait for others to end, for want of a stack */
+    uint64_t    reserved[6];
 };
 
 /* Returns -EPERM when the caller is not in a runtime. Never blocks; the sum is not a snapshot. */

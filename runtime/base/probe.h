@@ -39,6 +39,7 @@
     FIELD(timer_fires)  /* timers that fired */                                                    \
     FIELD(stack_gets)   /* stacks taken from the common source */                                  \
     FIELD(stack_puts)   /* stacks given back to it */                                              \
+    FIELD(starved)      /* new tasks that found no stack, and wait for one */                      \
     FIELD(blocking_calls)                                                                          \
     FIELD(compute_calls)
 

@@ -36,6 +36,7 @@ struct leat__observed {
     uint64_t               suspected; /* the movement at a look that found a deadlock */
     unsigned               doubts; /* looks that foreign threads kept from a verdict */
     bool                   foreign; /* they alone do, for long: count threads now and then */
+    bool                   starved; /* it was said that tasks wait for stacks */
     struct leat__task     *witness; /* a task that waited for something outside when last looked */
     struct leat__watched   workers[];
 };

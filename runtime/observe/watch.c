@@ -4,7 +4,7 @@
  * A worker goes on when any of its counters does. One that stands still while a task runs on it is
  * asked, by a signal to its thread, where it is (sample.h). The signal is sent only after the limit
  * has passed, so a program without hogs never sees one (sched/relief.c has the handler, and says
- * more of it). */
+ * more of it). And a line says, once, that tasks wait for stacks. */
 #include "base/clamp.h"
 #include "observe/dump.h"
 #include "observe/registry.h"
@@ -75,8 +75,23 @@ static void watch_worker(struct leat__observed *observed, unsigned index, leat_t
     tell(observed, index, task, &sight, held);
 }
 
+/* Else a program whose tasks wait for one that gets no stack would stand still in silence. */
+static void watch_stacks(struct leat__observed *observed)
+{
+    struct leat__probe probe;
+
+    leat__sched_probe(observed->runtime->sched, &probe);
+    if (probe.starved == 0 || observed->starved)
+        return;
+    observed->starved = true;
+    leat__log(observed->runtime, LEAT_LOG_WARN,
+              "new tasks wait for others to end, since there is no memory for more stacks: raise "
+              "its limits (ulimit -v, vm.overcommit_memory) or lower options.stack_bytes");
+}
+
 void leat__watch(struct leat__observed *observed, leat_time now, bool late)
 {
+    watch_stacks(observed);
     (void)leat__sched_notice(observed->runtime->sched, now);
     if (observed->stall == 0)
         return;

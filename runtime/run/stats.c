@@ -29,6 +29,7 @@ int leat_stats_read(struct leat_stats *ret)
     ret->reactor_ops = probe.ring_ops;
     ret->blocking_calls = probe.blocking_calls;
     ret->compute_calls = probe.compute_calls;
+    ret->starved = probe.starved;
     ret->unguarded = leat__sched_unguarded(runtime->sched);
     return 0;
 }

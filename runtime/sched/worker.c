@@ -269,6 +269,7 @@ static void run(struct leat__worker *worker, struct leat__fiber *fiber)
     } else if (fetch_stacks(worker) && leat__bind_stack(worker)) {
         to = &worker->birth;
     } else {
+        leat__probe_count(&worker->face.probe.starved);
         leat__batch_push(&worker->starved, &fiber->link);
         return;
     }

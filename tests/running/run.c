@@ -2,6 +2,7 @@
 /* leat_run: what it returns, what it refuses, what it leaves behind (nothing). The room is `run`;
  * the folder cannot be, since tests/run is the script that runs all tests. */
 #include "harness/test.h"
+#include "platform/sanitize.h"
 
 #include <leat/leat.h>
 
@@ -263,4 +264,47 @@ static void run_without_files(void)
 LEAT_TEST(run, a_limit_of_files_that_is_too_low_is_named)
 {
     expect_exits(run_without_files, 0, "more files: raise their limit (ulimit -n)");
+}
+
+static int wait_for_event(void *event)
+{
+    return leat_event_wait(event);
+}
+
+/* More tasks at once than there is room for. */
+static int crowd(void *arg)
+{
+    struct leat_event event = { 0 };
+    struct leat_stats stats = { 0 };
+    LEAT_SCOPE(scope);
+
+    (void)arg;
+    for (int i = 0; i < 12000; i++)
+        expect_ok(leat_spawn(&scope, wait_for_event, &event));
+    while (stats.starved == 0 && leat_sleep(LEAT_MSEC) == 0)
+        expect_ok(leat_stats_read(&stats));
+    expect_ok(leat_sleep(500 * LEAT_MSEC)); /* for the one who watches */
+    leat_event_set(&event);
+    return leat_scope_join(&scope);
+}
+
+static void run_without_memory(void)
+{
+    struct rlimit limit = { 0 };
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    assert_not_null(file);
+    assert_eq(fscanf(file, "%lu", &pages), 1);
+    fclose(file);
+    limit.rlim_cur = limit.rlim_max = pages * (rlim_t)sysconf(_SC_PAGESIZE) + (512u << 20);
+    assert_ok(setrlimit(RLIMIT_AS, &limit));
+    expect_ok(leat_run(crowd, NULL, LEAT_OPTIONS(.workers = 2)));
+}
+
+LEAT_TEST(run, tasks_for_which_there_is_no_stack_wait_and_that_is_said)
+{
+    if (LEAT__TSAN || LEAT__ASAN)
+        test_skip("a sanitizer's own memory is above any limit");
+    expect_exits(run_without_memory, 0, "no memory for more stacks");
 }
