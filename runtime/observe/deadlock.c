@@ -43,8 +43,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DOUBTS_MAX 8 /* threads that end, or the kernel's, may be counted for a moment */
-
 static LEAT_ATOMIC(int) holds;
 
 void leat_hold(void)
@@ -283,8 +281,7 @@ bool leat__deadlock_look(struct leat__observed *observed)
     if (!victim) {
         /* a task has been found that waits for something outside, or changes */
     } else if (!leat__deadlock_alone()) {
-        again = ++observed->doubts <= DOUBTS_MAX;
-        observed->foreign = !again;
+        observed->foreign = true;
     } else if (!all_are_still(&after) || after != before || observed->suspected != before) {
         observed->suspected = before; /* nothing moved since: then the next look tells */
         again = true;

@@ -33,6 +33,7 @@
 #define PERIOD_MIN_NS   (1 * LEAT_MSEC)
 #define QUIET           2
 #define PERIOD_FOREIGN_NS (500 * LEAT_MSEC) /* until threads of the program's are counted again */
+#define DOUBTS_MAX      8 /* so often sooner: ones that end, or the kernel's, may be counted too */
 #define LATE_NS         (25 * LEAT_MSEC) /* by so much a look says nothing of who holds a worker */
 
 static struct {
@@ -88,7 +89,7 @@ static leat_time look(struct leat__observed *observed, leat_time now, bool late,
         if (!observed->foreign)
             return LEAT_NEVER;
         if (!leat__deadlock_alone())
-            return PERIOD_FOREIGN_NS;
+            return ++observed->doubts <= DOUBTS_MAX ? period() : PERIOD_FOREIGN_NS;
     }
     observed->asleep = false;
     still = leat__sched_is_still(sched, &moved);
@@ -102,7 +103,7 @@ static leat_time look(struct leat__observed *observed, leat_time now, bool late,
     if (++observed->quiet < QUIET || leat__deadlock_look(observed))
         return period();
     observed->asleep = leat__sched_ring_me(sched, &bell); /* O1 */
-    return !observed->asleep ? period() : observed->foreign ? PERIOD_FOREIGN_NS : LEAT_NEVER;
+    return observed->asleep && !observed->foreign ? LEAT_NEVER : period();
 }
 
 static void dump_all(void)

@@ -34,8 +34,8 @@ struct leat__observed {
     unsigned               quiet;  /* looks in a row that found no movement */
     uint64_t               moved;  /* all that shows that its workers go on, at the last look */
     uint64_t               suspected; /* the movement at a look that found a deadlock */
-    unsigned               doubts; /* looks that foreign threads kept from a verdict */
-    bool                   foreign; /* they alone do, for long: count threads now and then */
+    bool                   foreign; /* threads of the program alone keep it from a verdict */
+    unsigned               doubts;  /* times they were counted again since it moved */
     bool                   starved; /* it was said that tasks wait for stacks */
     struct leat__task     *witness; /* a task that waited for something outside when last looked */
     struct leat__watched   workers[];
