@@ -450,7 +450,7 @@ int leat__blocking_create(struct leat__blocking **ret, struct leat__runtime *run
                           unsigned threads_max, const struct leat__cpus *cpus)
 {
     static const struct leat__reason reason = { "have made a blocking call of",
-                                                LEAT__ABOUT_FUNCTION, false };
+                                                LEAT__ABOUT_FUNCTION, LEAT__OUTER };
     struct leat__blocking *pool = calloc(1, sizeof *pool);
 
     if (!pool)

@@ -280,7 +280,8 @@ static void put(struct leat_broadcast *broadcast, const void *element)
 
 int leat_broadcast_send(struct leat_broadcast *broadcast, const void *element)
 {
-    static const struct leat__reason reason = { "send to a broadcast", LEAT__ABOUT_NOTHING, true };
+    static const struct leat__reason reason = { "send to a broadcast", LEAT__ABOUT_NOTHING,
+                                                LEAT__INNER };
 
     for (;;) {
         struct leat__waitnode node = { 0 };
@@ -361,7 +362,7 @@ static __attribute__((noinline)) int recv_slow(struct leat_broadcast *broadcast,
                                                uint64_t *lost)
 {
     static const struct leat__reason reason = { "receive from a broadcast", LEAT__ABOUT_NOTHING,
-                                                true };
+                                                LEAT__INNER };
     int err = 0;
 
     while (!err) {

@@ -13,10 +13,11 @@
 static int send_any(struct leat_chan *chan, const void *element, bool may_wait);
 static int recv_any(struct leat_chan *chan, void *element, bool may_wait);
 
-static const struct leat__reason sending = { "send to a channel", LEAT__ABOUT_NAME, true };
-static const struct leat__reason receiving = { "receive from a channel", LEAT__ABOUT_NAME, true };
+static const struct leat__reason sending = { "send to a channel", LEAT__ABOUT_NAME, LEAT__INNER };
+static const struct leat__reason receiving = { "receive from a channel", LEAT__ABOUT_NAME,
+                                               LEAT__INNER };
 static const struct leat__reason joining = { "see the elements of a channel done",
-                                             LEAT__ABOUT_NAME, true };
+                                             LEAT__ABOUT_NAME, LEAT__INNER };
 
 /* A caller's object, whose size the compiler may know under LTO: it would warn of copies of other
  * sizes. */

@@ -89,7 +89,7 @@ uint64_t leat_watch_get(struct leat_watch *watch, void *value)
 int leat_watch_next(struct leat_watch *watch, uint64_t *version, void *value)
 {
     static const struct leat__reason reason = { "see another value of a watch",
-                                                LEAT__ABOUT_NOTHING, true };
+                                                LEAT__ABOUT_NOTHING, LEAT__INNER };
 
     for (;;) {
         struct leat__waitnode node = { 0 };

@@ -365,7 +365,7 @@ void leat__compute_init(struct leat__compute *pool, unsigned places, unsigned th
                         struct leat__lane *lanes, struct leat_job **slots)
 {
     static const struct leat__reason reason = { "have computed",
-                                                LEAT__ABOUT_FUNCTION, false };
+                                                LEAT__ABOUT_FUNCTION, LEAT__OUTER };
 
     pool->port = (struct leat__offload_pool){ .reason = &reason, .submit = submit,
                                               .withdraw = withdraw };

@@ -61,7 +61,7 @@ void leat__gate_shut(struct leat__gate *gate)
 void leat__gate_close(struct leat__gate *gate)
 {
     static const struct leat__reason reason = { "close, until the operations under way are back",
-                                                LEAT__ABOUT_NOTHING, false };
+                                                LEAT__ABOUT_NOTHING, LEAT__OUTER };
     struct leat__wait wait;
     int err = leat__wait_begin(&wait, LEAT__WAIT_SHIELDED, LEAT_NEVER);
 

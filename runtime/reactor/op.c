@@ -99,23 +99,23 @@ static struct leat__reactor *reactor_here(struct leat__worker *worker)
 
 /* For reports. */
 static const struct leat__reason reasons[] = {
-    [LEAT__OP_READ] = { "read from descriptor", LEAT__ABOUT_NUMBER, false },
-    [LEAT__OP_WRITE] = { "write to descriptor", LEAT__ABOUT_NUMBER, false },
-    [LEAT__OP_READ_AT] = { "read from the file of descriptor", LEAT__ABOUT_NUMBER, false },
-    [LEAT__OP_WRITE_AT] = { "write to the file of descriptor", LEAT__ABOUT_NUMBER, false },
-    [LEAT__OP_OPEN_AT] = { "open a file", LEAT__ABOUT_NOTHING, false },
-    [LEAT__OP_CLOSE] = { "close descriptor", LEAT__ABOUT_NUMBER, false },
-    [LEAT__OP_STAT_AT] = { "stat a file", LEAT__ABOUT_NOTHING, false },
-    [LEAT__OP_SYNC] = { "sync descriptor", LEAT__ABOUT_NUMBER, false },
-    [LEAT__OP_RECV] = { "receive from descriptor", LEAT__ABOUT_NUMBER, false },
-    [LEAT__OP_SEND] = { "send to descriptor", LEAT__ABOUT_NUMBER, false },
-    [LEAT__OP_ACCEPT] = { "accept from descriptor", LEAT__ABOUT_NUMBER, false },
-    [LEAT__OP_CONNECT] = { "connect descriptor", LEAT__ABOUT_NUMBER, false },
-    [LEAT__OP_POLL] = { "see a change of descriptor", LEAT__ABOUT_NUMBER, false },
+    [LEAT__OP_READ] = { "read from descriptor", LEAT__ABOUT_NUMBER, LEAT__OUTER },
+    [LEAT__OP_WRITE] = { "write to descriptor", LEAT__ABOUT_NUMBER, LEAT__OUTER },
+    [LEAT__OP_READ_AT] = { "read from the file of descriptor", LEAT__ABOUT_NUMBER, LEAT__OUTER },
+    [LEAT__OP_WRITE_AT] = { "write to the file of descriptor", LEAT__ABOUT_NUMBER, LEAT__OUTER },
+    [LEAT__OP_OPEN_AT] = { "open a file", LEAT__ABOUT_NOTHING, LEAT__OUTER },
+    [LEAT__OP_CLOSE] = { "close descriptor", LEAT__ABOUT_NUMBER, LEAT__OUTER },
+    [LEAT__OP_STAT_AT] = { "stat a file", LEAT__ABOUT_NOTHING, LEAT__OUTER },
+    [LEAT__OP_SYNC] = { "sync descriptor", LEAT__ABOUT_NUMBER, LEAT__OUTER },
+    [LEAT__OP_RECV] = { "receive from descriptor", LEAT__ABOUT_NUMBER, LEAT__OUTER },
+    [LEAT__OP_SEND] = { "send to descriptor", LEAT__ABOUT_NUMBER, LEAT__OUTER },
+    [LEAT__OP_ACCEPT] = { "accept from descriptor", LEAT__ABOUT_NUMBER, LEAT__OUTER },
+    [LEAT__OP_CONNECT] = { "connect descriptor", LEAT__ABOUT_NUMBER, LEAT__OUTER },
+    [LEAT__OP_POLL] = { "see a change of descriptor", LEAT__ABOUT_NUMBER, LEAT__OUTER },
 };
 static const struct leat__reason recalled = { "get an operation back, which was cancelled, on "
                                               "descriptor",
-                                              LEAT__ABOUT_NUMBER, false };
+                                              LEAT__ABOUT_NUMBER, LEAT__OUTER };
 
 /* The first wait ended without the op: ask for its end and wait for that. */
 static void recall(struct leat__op *op)

@@ -48,7 +48,7 @@ static void open(struct barrier *barrier)
 int leat_barrier_wait(struct leat_barrier *public)
 {
     static const struct leat__reason reason = { "see all arrive at a barrier", LEAT__ABOUT_NOTHING,
-                                                true };
+                                                LEAT__INNER };
     struct barrier *barrier = (struct barrier *)(void *)public;
     struct leat__self *self = leat__self();
     struct leat__waitnode node = { 0 };

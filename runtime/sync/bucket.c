@@ -98,7 +98,7 @@ static void leave(struct bucket *bucket, struct leat__waitnode *node)
 static int wait_in_line(struct bucket *bucket, uint32_t n, struct leat__self *self)
 {
     static const struct leat__reason reason = { "take tokens of a bucket:", LEAT__ABOUT_NUMBER,
-                                                false };
+                                                LEAT__OUTER };
     struct leat__waitnode node = { .count = n };
     struct leat__wait wait;
     int err = 0;

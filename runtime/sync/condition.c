@@ -25,7 +25,7 @@ static struct condition *inside(struct leat_condition *condition)
 int leat_condition_wait(struct leat_condition *public, struct leat_mutex *public_mutex)
 {
     static const struct leat__reason reason = { "be signalled a condition", LEAT__ABOUT_NOTHING,
-                                                true };
+                                                LEAT__INNER };
     struct condition *condition = inside(public);
     struct leat__mutex *mutex = (struct leat__mutex *)(void *)public_mutex;
     const void *from = __builtin_return_address(0);

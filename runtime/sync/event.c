@@ -85,7 +85,8 @@ static bool set_or_announce(struct event *event)
 
 int leat_event_wait(struct leat_event *public)
 {
-    static const struct leat__reason reason = { "see an event set", LEAT__ABOUT_NOTHING, true };
+    static const struct leat__reason reason = { "see an event set", LEAT__ABOUT_NOTHING,
+                                                LEAT__INNER };
     struct event *event = inside(public);
     struct leat__self *self = leat__self();
     struct leat__waitnode node = { 0 };

@@ -157,7 +157,7 @@ static bool look_on(struct leat__mutex *mutex, bool woken)
 
 static int lock_contended(struct leat__mutex *mutex, enum leat__wait_kind kind)
 {
-    static const struct leat__reason reason = { "lock a mutex", LEAT__ABOUT_NOTHING, true };
+    static const struct leat__reason reason = { "lock a mutex", LEAT__ABOUT_NOTHING, LEAT__INNER };
     struct leat__self *self = leat__self();
     struct leat__waitnode node = { 0 };
     struct leat__wait wait;

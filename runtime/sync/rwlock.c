@@ -16,8 +16,10 @@ struct rwlock {
 
 _Static_assert(sizeof(struct rwlock) <= sizeof(struct leat_rwlock), "it has room");
 
-static const struct leat__reason reading = { "lock an rwlock to read", LEAT__ABOUT_NOTHING, true };
-static const struct leat__reason writing = { "lock an rwlock to write", LEAT__ABOUT_NOTHING, true };
+static const struct leat__reason reading = { "lock an rwlock to read", LEAT__ABOUT_NOTHING,
+                                             LEAT__INNER };
+static const struct leat__reason writing = { "lock an rwlock to write", LEAT__ABOUT_NOTHING,
+                                             LEAT__INNER };
 
 static struct rwlock *inside(struct leat_rwlock *rwlock)
 {

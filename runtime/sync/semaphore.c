@@ -26,7 +26,7 @@ void leat_semaphore_init(struct leat_semaphore *semaphore, uint32_t permits)
 int leat_semaphore_acquire(struct leat_semaphore *semaphore, uint32_t permits)
 {
     static const struct leat__reason reason = { "acquire permits of a semaphore:",
-                                                LEAT__ABOUT_NUMBER, true };
+                                                LEAT__ABOUT_NUMBER, LEAT__INNER };
     int err = leat__checkpoint(leat__self());
 
     if (err || leat__permits_try(inside(semaphore), 0, permits))

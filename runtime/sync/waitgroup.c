@@ -49,7 +49,7 @@ int leat_waitgroup_wait(struct leat_waitgroup *public)
 {
     struct waitgroup *group = inside(public);
     static const struct leat__reason reason = { "see the end of a wait group",
-                                                LEAT__ABOUT_NOTHING, true };
+                                                LEAT__ABOUT_NOTHING, LEAT__INNER };
     struct leat__waitnode node = { 0 };
     struct leat__self *self = leat__self();
     int err = leat__checkpoint(self);

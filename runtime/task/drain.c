@@ -55,7 +55,8 @@ void leat__drain(struct leat__runtime *runtime, leat_time patience)
     struct leat__scope *root = leat__scope_of(&runtime->root);
     struct drain drain = { runtime, patience };
 
-    /* relaxed: a hint, close looks in order; only tasks that are in there can spawn more */
+    /* Patience without end needs nobody to hurry them, whose sleep would hide a deadlock.
+     * relaxed: a hint, close looks in order; only tasks that are in there can spawn more */
     if (load_relaxed(&root->pending) != 0 && patience != LEAT_NEVER) {
         LEAT_SCOPE(scope);
 

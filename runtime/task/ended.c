@@ -114,7 +114,7 @@ void leat__ended_drop(struct leat__scope *scope)
 static int wait_for_one(struct leat__scope *scope, struct leat__record **ret, bool *again)
 {
     static const struct leat__reason next = { "take a result of the scope", LEAT__ABOUT_NAME,
-                                               true };
+                                               LEAT__INNER };
     struct leat__self *self = leat__self();
     struct leat__scope *inner = self->scope;
     bool inside = inner == scope && scope->owner == self, own;

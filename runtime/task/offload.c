@@ -36,7 +36,7 @@ static void finish_shielded(struct leat__offload *call, uint64_t generation)
 {
     struct leat__wait wait;
     static const struct leat__reason reason = { "finish a call, which was asked to end:",
-                                                LEAT__ABOUT_FUNCTION, false };
+                                                LEAT__ABOUT_FUNCTION, LEAT__OUTER };
     int err = leat__wait_begin(&wait, LEAT__WAIT_SHIELDED, LEAT_NEVER);
 
     leat__self_reason(wait.self, &reason, (void *)(uintptr_t)call->fn);

@@ -279,7 +279,7 @@ static struct leat__record *find(struct leat_task task)
 
 int leat_task_join(struct leat_task task, int *ret)
 {
-    static const struct leat__reason joining = { "join the task", LEAT__ABOUT_NAME, true };
+    static const struct leat__reason joining = { "join the task", LEAT__ABOUT_NAME, LEAT__INNER };
     struct leat__self *self = leat__self();
     struct leat__waitnode node = { 0 };
     struct leat__record *record;

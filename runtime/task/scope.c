@@ -184,7 +184,7 @@ static bool has_children(struct leat__scope *scope)
 
 static void park_for_children(struct leat__scope *scope)
 {
-    static const struct leat__reason joining = { "join the scope", LEAT__ABOUT_NAME, true };
+    static const struct leat__reason joining = { "join the scope", LEAT__ABOUT_NAME, LEAT__INNER };
     struct leat__self *self = leat__self();
 
     leat__self_reason(self, &joining, scope->name);

@@ -190,8 +190,8 @@ static __attribute__((noinline)) enum leat__cause doze_for_any(const struct pass
  * one looked possible when it was armed, else -EAGAIN. */
 static int wait_for_any(const struct pass *pass, int doze)
 {
-    static const struct leat__reason inner = { "select among", LEAT__ABOUT_NUMBER, true };
-    static const struct leat__reason outer = { "select among", LEAT__ABOUT_NUMBER, false };
+    static const struct leat__reason inner = { "select among", LEAT__ABOUT_NUMBER, LEAT__INNER };
+    static const struct leat__reason outer = { "select among", LEAT__ABOUT_NUMBER, LEAT__OUTER };
     struct leat__waitnode *nodes[LEAT_SELECT_MAX];
     struct leat__wait wait;
     enum leat__cause cause;

@@ -14,7 +14,7 @@ void leat_yield(void)
 
 int leat_sleep_until(leat_time when)
 {
-    static const struct leat__reason reason = { "have slept", LEAT__ABOUT_NOTHING, false };
+    static const struct leat__reason reason = { "have slept", LEAT__ABOUT_NOTHING, LEAT__OUTER };
     struct leat__self *self = leat__self();
     struct leat__wait wait;
     enum leat__cause cause;

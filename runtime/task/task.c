@@ -250,7 +250,7 @@ static int launch(struct leat__scope *scope, struct leat__task *task,
 static int enter_limit(struct leat__scope *scope)
 {
     static const struct leat__reason reason = { "spawn a task, at the limit of the scope",
-                                                LEAT__ABOUT_NAME, true };
+                                                LEAT__ABOUT_NAME, LEAT__INNER };
     struct leat__self *self = leat__self();
     struct leat__waitnode node = { 0 };
 

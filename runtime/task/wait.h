@@ -46,8 +46,8 @@ struct leat__reason {
     } about;
     enum {
         LEAT__OUTER,
-        LEAT__INNER = true, /* only another task or thread of the program ends it, or a deadline */
-        LEAT__INNER_OWED,   /* a task alone does: no deadlock, for it has the caller's memory */
+        LEAT__INNER,      /* only another task or thread of the program ends it, or a deadline */
+        LEAT__INNER_OWED, /* a task alone does: no deadlock, for it has the caller's memory */
     } inner;
 };
 

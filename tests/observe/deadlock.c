@@ -17,6 +17,13 @@
 #define OPTIONS(...)                                                                               \
     (&(const struct leat_chan_options){ .size = sizeof(struct leat_chan_options), __VA_ARGS__ })
 
+/* Ends the test. */
+#define skip_under_tsan()                                                                          \
+    do {                                                                                           \
+        if (LEAT__TSAN)                                                                            \
+            test_skip("ThreadSanitizer has a thread of its own, which could be about to send");    \
+    } while (0)
+
 static struct {
     int      shape;
     unsigned workers;
@@ -135,8 +142,7 @@ LEAT_TEST(deadlock, tasks_that_wait_for_each_other_are_reported_with_their_stack
 
     took = mmap(NULL, sizeof *took, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(took != MAP_FAILED);
-    if (LEAT__TSAN)
-        test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
+    skip_under_tsan();
     for (size_t i = 0; i < rounds; i++) {
         scene.shape = (int)(i % (sizeof shapes / sizeof shapes[0]));
         scene.workers = 1 + (unsigned)(i / 2 % 2);
@@ -343,8 +349,7 @@ static void beside_a_runtime(void)
 
 LEAT_TEST(deadlock, one_is_reported_when_the_last_that_could_have_helped_has_ended)
 {
-    if (LEAT__TSAN)
-        test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
+    skip_under_tsan();
     expect_exits(beside_a_thread, 0, "deadlock");
     expect_exits(beside_a_runtime, 0, "deadlock");
 }
@@ -365,8 +370,7 @@ static void two_stuck(void)
 
 LEAT_TEST(deadlock, two_runtimes_that_are_both_stuck_are_one)
 {
-    if (LEAT__TSAN)
-        test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
+    skip_under_tsan();
     expect_exits(two_stuck, 0, "deadlock");
 }
 
@@ -384,8 +388,7 @@ static void run_call_stuck(void)
 
 LEAT_TEST(deadlock, a_call_into_a_runtime_that_waits_for_nothing_is_one)
 {
-    if (LEAT__TSAN)
-        test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
+    skip_under_tsan();
     expect_exits(run_call_stuck, 0, "waits to have called wait_for_nothing");
     expect_exits(run_call_stuck, 0, "(fn wait_for_nothing)");
     expect_exits(run_call_stuck, 0, "spawned by call_stuck+");
@@ -404,8 +407,7 @@ static void drain_stuck(void)
 
 LEAT_TEST(deadlock, a_drain_without_end_is_none_that_could_help)
 {
-    if (LEAT__TSAN)
-        test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
+    skip_under_tsan();
     expect_exits(drain_stuck, 0, "deadlock");
 }
 
@@ -432,8 +434,7 @@ static void run_at_the_limit(void)
 
 LEAT_TEST(deadlock, a_task_that_spawns_into_its_own_full_scope_is_one)
 {
-    if (LEAT__TSAN)
-        test_skip("ThreadSanitizer has a thread of its own, which could be about to send");
+    skip_under_tsan();
     expect_exits(run_at_the_limit, 0,
                  "waits to spawn a task, at the limit of the scope \"one at a time\"");
 }
