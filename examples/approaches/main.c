@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* On a thread that may block: plain calls, as in any C program. */
 static int block_and_compute(void *arg)
@@ -91,14 +92,15 @@ static int app(void *arg)
 
 int main(int argc, char **argv)
 {
+    bool   help = argc > 1 && strcmp(argv[1], "--help") == 0;
     size_t count = 200;
 
     leat_procs_main(argc, argv);
     if (argc > 1)
         count = strtoul(argv[1], NULL, 10);
     if (count == 0 || count > 1000000) {
-        fprintf(stderr, "usage: approaches [ITEMS], from 1 to 1000000\n");
-        return 2;
+        fprintf(help ? stdout : stderr, "usage: approaches [ITEMS], from 1 to 1000000\n");
+        return help ? 0 : 2;
     }
     return leat_main(app, &count, NULL);
 }

@@ -91,11 +91,11 @@ static int app(void *arg)
     return 0;
 }
 
-static int usage(void)
+static int usage(FILE *out, int status)
 {
     fputs("usage: echo_client --port PORT [--host HOST] [--connections N] [--messages N] "
-          "[--bytes N]\n", stderr);
-    return 2;
+          "[--bytes N]\n", out);
+    return status;
 }
 
 static bool parse(const char *text, long min, long max, long *ret)
@@ -114,6 +114,7 @@ int main(int argc, char **argv)
         { "connections", required_argument, NULL, 'c' },
         { "messages", required_argument, NULL, 'm' },
         { "bytes", required_argument, NULL, 'b' },
+        { "help", no_argument, NULL, '!' },
         { NULL, 0, NULL, 0 },
     };
     struct client client = {
@@ -130,11 +131,12 @@ int main(int argc, char **argv)
         case 'c': good = parse(optarg, 1, 100000, &client.connections); break;
         case 'm': good = parse(optarg, 1, 1000000000, &client.messages); break;
         case 'b': good = parse(optarg, 1, MESSAGE_MAX, &client.bytes); break;
+        case '!': return usage(stdout, 0);
         default: good = false;
         }
     }
     if (!good || port == 0 || optind < argc)
-        return usage();
+        return usage(stderr, 2);
     client.port = (uint16_t)port;
     return leat_main(app, &client, NULL);
 }

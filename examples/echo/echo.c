@@ -118,10 +118,10 @@ static int app(void *arg)
     return err;
 }
 
-static int usage(void)
+static int usage(FILE *out, int status)
 {
-    fputs("usage: echo [--host HOST] [--port PORT] [--grace SECONDS]\n", stderr);
-    return 2;
+    fputs("usage: echo [--host HOST] [--port PORT] [--grace SECONDS]\n", out);
+    return status;
 }
 
 int main(int argc, char **argv)
@@ -130,6 +130,7 @@ int main(int argc, char **argv)
         { "host", required_argument, NULL, 'h' },
         { "port", required_argument, NULL, 'p' },
         { "grace", required_argument, NULL, 'g' },
+        { "help", no_argument, NULL, '!' },
         { NULL, 0, NULL, 0 },
     };
     struct server server = { .grace = 2 * LEAT_SEC };
@@ -142,17 +143,19 @@ int main(int argc, char **argv)
             server.host = optarg;
             continue;
         }
+        if (option == '!')
+            return usage(stdout, 0);
         if (option == '?')
-            return usage();
+            return usage(stderr, 2);
         number = strtol(optarg, &end, 10);
         if (*optarg == '\0' || *end != '\0' || number < 0 || number > UINT16_MAX)
-            return usage();
+            return usage(stderr, 2);
         if (option == 'p')
             server.port = (uint16_t)number;
         else
             server.grace = number * LEAT_SEC;
     }
     if (optind < argc)
-        return usage();
+        return usage(stderr, 2);
     return leat_main(app, &server, NULL);
 }

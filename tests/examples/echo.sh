@@ -49,6 +49,12 @@ for LEAT_REACTOR in epoll auto; do
 done
 unset LEAT_REACTOR LEAT_WORKERS
 
+for program in echo echo_client; do
+    "$examples/$program" --help > out
+    status "$program --help" 0 $?
+    grep -q "^usage: $program " out || fail "$program --help says: $(cat out)"
+done
+
 # An idle connection is cut when the grace time is over, not before and not much later.
 start env
 exec 5<> /dev/tcp/127.0.0.1/$port
